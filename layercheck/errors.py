@@ -1,0 +1,90 @@
+"""The exceptions of layercheck.
+
+LayercheckError
+|-- UsageError            the command, the call or the configuration cannot be carried out
+|   |-- LayoutError       a layout that cannot be parsed or does not fit
+|   |-- TargetError       a target that is not found, not loadable or not a layer
+|   |-- DataError         input data that cannot be read or do not fit
+|   |-- DeclarationError  a declaration that is unknown or does not fit the layer
+|   `-- QuestionError     the layer can be read in several ways; ends with what answers it
+`-- LayerError            the user's layer raised while it was being called
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LayercheckError(Exception):
+    """Base of every exception that layercheck raises on purpose."""
+
+
+class UsageError(LayercheckError):
+    """What was asked for cannot be done; the message says what to do instead."""
+
+
+class LayoutError(UsageError):
+    """A layout cannot be parsed or does not fit the layer."""
+
+
+class TargetError(UsageError):
+    """A target is not found, cannot be loaded or is not a layer."""
+
+
+class DataError(UsageError):
+    """Input data cannot be read or do not fit the layout."""
+
+
+class DeclarationError(UsageError):
+    """A declaration is unknown or does not fit the layer."""
+
+
+class QuestionError(UsageError):
+    """A layer can be read in several ways; the message ends with the declaration that decides."""
+
+
+class LayerError(LayercheckError):
+    """The user's layer raised an exception.
+
+    Parameters
+    ----------
+    call : str
+        What was called: ``forward()``, ``backward()``, ``the constructor``.
+    original : BaseException
+        What the layer raised.
+    file, line : str or None, int or None
+        The innermost frame that lies in the user's own code.
+    """
+
+    def __init__(
+        self,
+        call: str,
+        original: BaseException,
+        file: str | None = None,
+        line: int | None = None,
+    ) -> None:
+        super().__init__(call, original, file, line)
+        self.call = call
+        self.original = original
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        return f"{self.call} raised {describe(self.original)}"
+
+
+def describe(error: BaseException) -> str:
+    """Return ``TypeName: message``, also for exceptions whose ``str`` raises."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        text = "<its message cannot be shown>"
+    return f"{name}: {text}" if text else name
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]!r}?" if found else ""
