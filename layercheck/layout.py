@@ -281,8 +281,8 @@ def _require_indexable(layout: Layout) -> None:
     elements = math.prod(n for n in layout.size if n is not None)
     if elements > MAX_ELEMENTS:
         raise LayoutError(
-            f"The layout {layout.format} has about 1e{math.log10(elements):.0f} elements, more than "
-            f"any array holds (about 1e{math.log10(MAX_ELEMENTS):.0f}). Choose smaller sizes."
+            f"The layout {layout.format} has about 1e{math.log10(elements):.0f} elements; "
+            "no array can have more than 2^63 - 1. Choose smaller sizes."
         )
 
 
