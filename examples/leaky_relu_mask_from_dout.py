@@ -1,0 +1,25 @@
+"""Leaky ReLU, wrong on purpose: backward looks at the sign of `dout` instead of that of x.
+
+Shows a classic mistake. With an upstream gradient of ones it goes unseen in half of the cases.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class LeakyReLU:
+    """x where x > 0, alpha x elsewhere."""
+
+    def __init__(self, alpha=0.1):
+        self.alpha = alpha
+        self.x = None
+
+    def forward(self, x):
+        """Return the output and remember x for backward."""
+        self.x = x
+        return np.where(x > 0, x, self.alpha * x)
+
+    def backward(self, dout):
+        """Return a wrong gradient of x: the branch must depend on self.x."""
+        return np.where(dout > 0, dout, self.alpha * dout)
