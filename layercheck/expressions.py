@@ -1,0 +1,93 @@
+"""Values that the user writes as Python expressions: ``--init W=rng.normal(size=(20, 7))``."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import warnings
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from layercheck.errors import UsageError, describe
+
+_CONSTANTS = ("True", "False", "None")
+
+
+def evaluate_init(
+    expressions: Mapping[str, Any], seed: int = 0, option: str = "--init"
+) -> dict[str, Any]:
+    """Evaluate the expressions of ``--init`` or ``--call``.
+
+    ``np`` and ``rng`` are in scope. Each name has an `rng` of its own, seeded by `seed` and
+    the name, so that the order and presence of other names change nothing. A bare
+    identifier other than True, False, None and these two is a string.
+
+    Parameters
+    ----------
+    expressions : mapping of str to str
+        What is not a string, such as a number from a configuration file, is kept.
+    seed : int
+    option : str
+        The option that messages name.
+
+    Raises
+    ------
+    UsageError
+        An expression does not evaluate; the message shows how to quote it.
+
+    Examples
+    --------
+    >>> evaluate_init({"channels": "20", "mode": "same", "scale": "2 ** -3"})
+    {'channels': 20, 'mode': 'same', 'scale': 0.125}
+    """
+    return {
+        name: _evaluate(name, text, seed, option) if isinstance(text, str) else text
+        for name, text in expressions.items()
+    }
+
+
+def split_assignments(texts: Iterable[str], option: str = "--init") -> dict[str, str]:
+    """Split ``KEY=EXPR`` texts into a dictionary; a key that repeats is an error."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, expression = text.partition("=")
+        name = name.strip()
+        if not (equals and name.isidentifier()):
+            raise UsageError(
+                f"{option} {text!r} does not start with a name and '='. "
+                f"Write {option} NAME=EXPRESSION, as in {option} channels=20."
+            )
+        if name in found:
+            raise UsageError(
+                f"{option} gives {name!r} twice: {found[name]!r} and {expression!r}. Keep one."
+            )
+        found[name] = expression
+    return found
+
+
+def _evaluate(name: str, text: str, seed: int, option: str) -> Any:
+    stripped = text.strip()
+    scope = {"np": np, "rng": np.random.default_rng([seed, zlib.crc32(name.encode())])}
+    if stripped.isidentifier() and stripped not in (*_CONSTANTS, *scope):
+        return stripped
+    try:
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return eval(compile(stripped, f"<{option} {name}>", "eval"), scope)
+    except (Exception, SystemExit) as error:
+        raise UsageError(_explain(name, stripped, option, error)) from error
+
+
+def _explain(name: str, text: str, option: str, error: BaseException) -> str:
+    reason = f"SyntaxError: {error.msg}" if isinstance(error, SyntaxError) else describe(error)
+    as_text = shlex.quote(f"{name}={text!r}")
+    return (
+        f"{option} {name} does not evaluate: {text!r} raised {reason.splitlines()[0]}. "
+        "Write a Python expression with np and rng in scope, "
+        f"as in {option} '{name}=rng.normal(size=(20, 7))', or quote a string twice, "
+        f"as in {option} {as_text}."
+    )
