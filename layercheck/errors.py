@@ -8,6 +8,7 @@ LayercheckError
 |   |-- DeclarationError  a declaration that is unknown or does not fit the layer
 |   `-- QuestionError     the layer can be read in several ways; ends with what answers it
 `-- LayerError            the user's layer raised while it was being called
+    `-- ReturnError       it returned something that is not what its convention asks for
 """
 
 from __future__ import annotations
@@ -72,6 +73,29 @@ class LayerError(LayercheckError):
 
     def __str__(self) -> str:
         return f"{self.call} raised {describe(self.original)}"
+
+
+class ReturnError(LayerError):
+    """The user's layer returned the wrong number or kind of things.
+
+    Parameters
+    ----------
+    call : str
+    problem : str
+        What was returned and what was expected: ``returned 3 values; expected 2: dx, dW``.
+    """
+
+    def __init__(
+        self, call: str, problem: str, file: str | None = None, line: int | None = None
+    ) -> None:
+        super().__init__(call, TypeError(problem), file, line)
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.call, self.problem, self.file, self.line)
+
+    def __str__(self) -> str:
+        return f"{self.call} {self.problem}"
 
 
 def describe(error: BaseException) -> str:

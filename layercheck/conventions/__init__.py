@@ -1,0 +1,52 @@
+"""Conventions: the ways people write layers in NumPy and CuPy, one file each.
+
+`adapt` recognises the convention of a layer and returns the subject that drives it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layercheck.conventions import native
+from layercheck.conventions.request import Request
+from layercheck.errors import DeclarationError, TargetError, nearest
+from layercheck.subject import Subject
+
+# In the order in which they are asked: the most specific first.
+CONVENTIONS: tuple[Any, ...] = (native,)
+
+
+def adapt(request: Request) -> Subject:
+    """Return the subject of a NumPy-family layer.
+
+    Raises
+    ------
+    QuestionError
+        The layer can be read in several ways.
+    TargetError
+        No convention recognises it.
+    LayerError
+        Its own code raised while it was initialised.
+    """
+    declared = request.declarations.convention
+    if declared is not None:
+        names = [convention.CONVENTION for convention in CONVENTIONS]
+        if declared not in names:
+            raise DeclarationError(
+                f"There is no convention {declared!r}.{nearest(declared, names)} "
+                f"The conventions are {', '.join(names)}."
+            )
+        return _subject(CONVENTIONS[names.index(declared)], request)
+    for convention in CONVENTIONS:
+        if convention.recognise(request.layer):
+            return _subject(convention, request)
+    raise TargetError(
+        f"{request.name} is not recognised as a layer: it has no forward and backward pass that "
+        "a convention knows. Write predict(self, x) and backward(self, x, z, dz, memory), or "
+        f"declare its convention: --declare convention={CONVENTIONS[0].CONVENTION}."
+    )
+
+
+def _subject(convention: Any, request: Request) -> Subject:
+    subject: Subject = convention.adapt(request)
+    return subject

@@ -1,0 +1,145 @@
+"""One live NumPy layer, driven by its convention; and how new ones are built."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from layercheck.conventions.places import Place
+from layercheck.copying import copy_object
+from layercheck.layout import Layout
+from layercheck.subject import Array, Arrays, Gradients, Instance, Mode, Pass
+
+
+class Driver(Protocol):
+    """How one convention is called. A driver keeps nothing between calls."""
+
+    def run(self, layer: Any, inputs: Arrays, mode: Mode) -> Pass:
+        """Run one pass of `layer`."""
+
+    def pull_back(
+        self, layer: Any, done: Pass, upstream: Arrays, state_upstream: Arrays | None
+    ) -> Gradients:
+        """Run backward of `layer`, after the pass `done`."""
+
+    def reset(self, layer: Any) -> None:
+        """Call the layer's reset method."""
+
+    def clear_gradients(self, layer: Any) -> None:
+        """Call the layer's method that empties its gradient buffers."""
+
+
+@dataclass
+class LiveLayer:
+    """An `Instance` made of a user's object, its driver, and where its arrays live."""
+
+    layer: Any
+    driver: Driver
+    learnable_places: tuple[Place, ...]
+    state_places: tuple[Place, ...]
+
+    def roots(self) -> tuple[Any, ...]:
+        """The layer, its class's attributes and its module's globals."""
+        module = sys.modules.get(type(self.layer).__module__)
+        shared = [vars(cls) for cls in type(self.layer).__mro__[:-1]]
+        held = [value for names in shared for value in dict(names).values()]
+        globals_ = dict(vars(module)).values() if module and _is_user_module(module) else ()
+        generators = [g for g in (*held, *globals_) if _is_generator(g)]
+        return (self.layer, *generators)
+
+    def assign(self, learnables: Sequence[Array], states: Sequence[Array]) -> None:
+        """Write copies of the values into the layer."""
+        for place, value in zip(self.learnable_places, learnables, strict=True):
+            place.write(self.layer, value)
+        for place, value in zip(self.state_places, states, strict=True):
+            place.write(self.layer, value)
+
+    def learnables(self) -> Arrays:
+        """The live learnables."""
+        return tuple(place.find(self.layer) for place in self.learnable_places)
+
+    def states(self) -> Arrays:
+        """The live states."""
+        return tuple(place.find(self.layer) for place in self.state_places)
+
+    def run(self, inputs: Sequence[Array], mode: Mode) -> Pass:
+        """Run one pass."""
+        return self.driver.run(self.layer, tuple(inputs), mode)
+
+    def pull_back(
+        self, done: Pass, upstream: Sequence[Array], state_upstream: Sequence[Array] | None = None
+    ) -> Gradients:
+        """Run backward for the pass `done`."""
+        states = None if state_upstream is None else tuple(state_upstream)
+        return self.driver.pull_back(self.layer, done, tuple(upstream), states)
+
+    def reset(self) -> None:
+        """Call the layer's reset method."""
+        self.driver.reset(self.layer)
+
+    def clear_gradients(self) -> None:
+        """Call the layer's method that empties its gradient buffers."""
+        self.driver.clear_gradients(self.layer)
+
+
+def _is_generator(value: Any) -> bool:
+    return isinstance(value, (np.random.Generator, np.random.RandomState))
+
+
+def _is_user_module(module: Any) -> bool:
+    return module.__name__.partition(".")[0] not in sys.stdlib_module_names | {"numpy"}
+
+
+def builder(
+    prepare: Callable[[tuple[Layout, ...]], Any],
+    driver: Driver,
+    learnable_places: tuple[Place, ...],
+    state_places: tuple[Place, ...],
+    gradient_places: tuple[Place, ...] = (),
+) -> Callable[[np.dtype[Any], tuple[Layout, ...]], Instance]:
+    """Return the function that builds new live layers in a dtype.
+
+    Learnables, states and gradient buffers get that dtype. Other arrays of a lower precision are
+    promoted, so that the layer can be verified in float64; those of a higher precision are kept:
+    that a constant silently promotes the output is for a check to find.
+
+    Parameters
+    ----------
+    prepare : callable, layouts -> layer
+        A layer initialised for the layouts; it is copied before use.
+    """
+    prepared: dict[tuple[Layout, ...], Any] = {}
+    in_dtype: dict[tuple[Any, ...], Any] = {}
+    owned = (*learnable_places, *state_places, *gradient_places)
+
+    def build(dtype: np.dtype[Any], layouts: tuple[Layout, ...]) -> Instance:
+        key = (dtype, layouts)
+        if key not in in_dtype:
+            if layouts not in prepared:
+                prepared[layouts] = prepare(layouts)
+            in_dtype[key] = _cast_layer(prepared[layouts], dtype, owned)
+        layer = copy_object(in_dtype[key])
+        return LiveLayer(layer, driver, learnable_places, state_places)
+
+    return build
+
+
+def _cast_layer(layer: Any, dtype: np.dtype[Any], owned: tuple[Place, ...]) -> Any:
+    held = {id(place.find(layer)) for place in owned}
+
+    def cast(array: np.ndarray) -> np.dtype[Any]:
+        if array.dtype.kind not in "fc":
+            return array.dtype
+        target = np.result_type(dtype, np.complex64) if array.dtype.kind == "c" else dtype
+        return target if id(array) in held else np.promote_types(array.dtype, target)
+
+    copied = copy_object(layer, cast)
+    for place in owned:
+        value = place.find(copied)
+        if isinstance(value, np.floating):
+            place.put(copied, value.astype(dtype))
+    return copied

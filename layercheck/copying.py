@@ -1,0 +1,157 @@
+"""Copies of a user's layer: deep, with its sharing kept, optionally in another precision."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+_SHARED = (
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    type,
+    np.ufunc,
+    np.dtype,
+)
+_LEAVES = (str, bytes, int, float, complex, bool, type(None), range, slice, np.generic)
+
+
+def reachable(*roots: Any) -> Iterator[Any]:
+    """Yield every object that `roots` hold, depth first, each once, themselves included."""
+    seen: set[int] = set()
+    stack = list(reversed(roots))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, _LEAVES) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        if not isinstance(item, (np.ndarray, *_SHARED)):
+            stack.extend(_parts(item))
+
+
+def _parts(item: Any) -> list[Any]:
+    if isinstance(item, dict):
+        return [*item.keys(), *item.values()]
+    if isinstance(item, (list, tuple, set, frozenset)):
+        return list(item)
+    if isinstance(item, types.MethodType):
+        return [item.__self__]
+    parts = list(_attributes(item).values())
+    for cls in type(item).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name in cls.__dict__ and name not in ("__dict__", "__weakref__"):
+                try:
+                    parts.append(cls.__dict__[name].__get__(item))
+                except AttributeError:
+                    continue
+    return parts
+
+
+def _attributes(item: Any) -> dict[str, Any]:
+    try:
+        attributes = object.__getattribute__(item, "__dict__")
+    except AttributeError:
+        return {}
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def copy_object(root: Any, cast: Callable[[np.ndarray], np.dtype[Any]] | None = None) -> Any:
+    """Return a deep copy of `root`.
+
+    Unlike ``copy.deepcopy`` it shares what cannot or need not be copied (modules, functions,
+    locks), and arrays that are views of one buffer stay views of one buffer.
+
+    Parameters
+    ----------
+    root : object
+        Usually a layer, or a tuple of a layer and what its last call returned.
+    cast : callable, array -> dtype, optional
+        The dtype of an array's copy; default: its own.
+    """
+    memo: dict[int, Any] = {}
+    arrays: list[np.ndarray] = []
+    for item in reachable(root):
+        if isinstance(item, _SHARED) or not _is_copyable(item):
+            memo[id(item)] = item
+        elif isinstance(item, np.ndarray):
+            arrays.append(item)
+    owners: dict[int, np.ndarray] = {}
+    for array in arrays:
+        owner = _owner(array)
+        dtype = array.dtype if cast is None else cast(array)
+        if id(owner) not in owners:
+            owners[id(owner)] = _copy_array(owner, dtype)
+        memo[id(array)] = _same_view(array, owner, owners[id(owner)])
+    # deepcopy keeps what the memo lists alive only through this list
+    memo[id(memo)] = [root, *arrays]
+    return copy.deepcopy(root, memo)
+
+
+def _is_copyable(item: Any) -> bool:
+    """Whether copy.deepcopy has a way to copy it: locks, files and generators have none."""
+    if isinstance(item, (np.ndarray, dict, list, tuple, set, frozenset, types.MethodType)):
+        return True
+    if hasattr(type(item), "__deepcopy__"):
+        return True
+    try:
+        item.__reduce_ex__(4)
+    except TypeError:
+        return False
+    except Exception:
+        return True
+    return True
+
+
+def _owner(array: np.ndarray) -> np.ndarray:
+    """The array whose memory `array` shows, itself where it owns it or a subclass intervenes."""
+    owner = array
+    while type(owner.base) is np.ndarray and type(owner) is np.ndarray:
+        owner = owner.base
+    return owner
+
+
+def _copy_array(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    if array.dtype == object:
+        return copy.deepcopy(array)
+    return array.astype(dtype, order="K", copy=True)
+
+
+def _same_view(array: np.ndarray, owner: np.ndarray, copied: np.ndarray) -> np.ndarray:
+    """The part of `copied` that `array` shows of `owner`."""
+    if array is owner:
+        return copied
+    itemsize = owner.itemsize
+    scaled = [stride // itemsize * copied.itemsize for stride in owner.strides]
+    if array.dtype != owner.dtype or owner.dtype.hasobject or list(copied.strides) != scaled:
+        return array.astype(copied.dtype)
+    (start, _), (origin, _) = (a.__array_interface__["data"] for a in (array, owner))
+    return np.asarray(
+        _Memory(
+            {
+                "version": 3,
+                "shape": array.shape,
+                "typestr": copied.dtype.str,
+                "strides": tuple(s // itemsize * copied.itemsize for s in array.strides),
+                "data": (
+                    copied.__array_interface__["data"][0]
+                    + (start - origin) // itemsize * copied.itemsize,
+                    False,
+                ),
+            },
+            copied,
+        )
+    )
+
+
+class _Memory:
+    """Exposes memory of `owner`, and keeps it alive, through the array interface."""
+
+    def __init__(self, interface: dict[str, Any], owner: np.ndarray) -> None:
+        self.__array_interface__ = interface
+        self.owner = owner

@@ -1,0 +1,236 @@
+"""The subject: a layer seen as pure functions, the only thing a check sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from layercheck.copying import copy_object
+from layercheck.layout import Layout
+from layercheck.outcome import Source
+from layercheck.randomness import Generators, State, seeded_defaults
+
+Array = Any
+Arrays = tuple[Array, ...]
+Mode = Literal["predict", "forward"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A learnable or a state of a layer.
+
+    Parameters
+    ----------
+    name : str
+        The attribute path: ``W``, ``params.W``, ``fc1.W``.
+    value : array
+        Its value in the initialised layer, in the layer's own dtype.
+    found : str
+        How it was recognised, as in ``declared in learnables``.
+    gradient : str or None
+        Where its gradient is, as in ``attribute dW`` or ``returned by backward()``; None where
+        none was found.
+    recurrent : bool or None
+        For a state: whether the training forward's output depends on it; None: not yet known.
+    """
+
+    name: str
+    value: Array
+    found: str
+    gradient: str | None = None
+    recurrent: bool | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of one live layer: what went in, what came out, what backward will need."""
+
+    mode: Mode
+    inputs: Arrays
+    outputs: Arrays
+    memory: Any = None
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What one backward returned, None where the layer gives none.
+
+    `states` is None where backward takes no state upstream.
+    """
+
+    inputs: Arrays
+    learnables: Arrays
+    states: Arrays | None = None
+
+
+class Instance(Protocol):
+    """One live layer, driven as its user would drive it; nothing is copied or restored."""
+
+    layer: Any
+
+    def roots(self) -> tuple[Any, ...]:
+        """Where the layer's own random generators may be."""
+
+    def assign(self, learnables: Sequence[Array], states: Sequence[Array]) -> None:
+        """Write copies of `learnables` and `states` into the layer."""
+
+    def learnables(self) -> Arrays:
+        """The live learnables, by reference."""
+
+    def states(self) -> Arrays:
+        """The live states, by reference."""
+
+    def run(self, inputs: Sequence[Array], mode: Mode) -> Pass:
+        """Run one pass; raises `LayerError` where the layer does."""
+
+    def pull_back(
+        self, done: Pass, upstream: Sequence[Array], state_upstream: Sequence[Array] | None = None
+    ) -> Gradients:
+        """Run backward for the pass `done`; raises `LayerError` where the layer does."""
+
+    def reset(self) -> None:
+        """Call the layer's own reset method."""
+
+    def clear_gradients(self) -> None:
+        """Empty buffers that add up over several backwards, as the layer's own method does."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of the pure function: its results, and the layer as the pass left it."""
+
+    mode: Mode
+    outputs: Arrays
+    states: Arrays
+    instance: Instance
+    done: Pass
+    generators: State
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was recognised about a layer.
+
+    Parameters
+    ----------
+    one_pass : bool
+        Predict and forward are the same function.
+    backward : {"written", "autodiff", "none"}
+    memory : {"handed over", "in the object"}
+        Whether forward gives backward its memory, or keeps it on the layer.
+    several_forwards : bool
+        The convention keeps several forwards, and one backward serves them all.
+    announces_update : bool
+        Backward's signature or an optimiser attribute announces that it updates learnables.
+    state_gradients : bool
+        Backward takes state upstreams and returns state gradients.
+    reset, initialize : bool
+        The layer has such a method.
+    clears_gradients : bool
+        The layer has a method that empties its gradient buffers.
+    outputs : tuple of Layout or None
+        Declared output layouts; empty where none is declared.
+    mixes : {None, "B", "B!"}
+    learnable_gradients : {"sum", "mean"}
+    signatures : tuple of str
+        What is wrong with the signatures, found without calling anything.
+    missing : tuple of str
+        Learnables that are declared but not there.
+    claims_gpu : bool
+    """
+
+    one_pass: bool = False
+    backward: Literal["written", "autodiff", "none"] = "written"
+    memory: Literal["handed over", "in the object"] = "in the object"
+    several_forwards: bool = False
+    announces_update: bool = False
+    state_gradients: bool = False
+    reset: bool = False
+    initialize: bool = False
+    clears_gradients: bool = False
+    outputs: tuple[Layout | None, ...] = ()
+    mixes: Literal["B", "B!"] | None = None
+    learnable_gradients: Literal["sum", "mean"] = "sum"
+    signatures: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    claims_gpu: bool = False
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A layer as pure functions of (inputs, learnables, states), and the facts about it.
+
+    Parameters
+    ----------
+    build : callable, (dtype, layouts) -> Instance
+        A new live layer, initialised for `layouts`, whose arrays are of `dtype`. Two instances
+        share nothing that the layer writes to, except class attributes and module globals.
+    sources : dict
+        Where ``predict``, ``forward``, ``backward`` are written.
+    layer : object
+        The layer that was handed in, untouched.
+    """
+
+    name: str
+    framework: str
+    convention: str
+    layer: Any
+    source: Source
+    sources: dict[str, Source]
+    input_names: tuple[str, ...]
+    layouts: tuple[Layout, ...]
+    learnables: tuple[Slot, ...]
+    states: tuple[Slot, ...]
+    facts: Facts
+    build: Callable[[np.dtype[Any], tuple[Layout, ...]], Instance]
+    notes: tuple[str, ...] = ()
+
+    def evaluate(
+        self,
+        inputs: Sequence[Array],
+        learnables: Sequence[Array],
+        states: Sequence[Array],
+        *,
+        mode: Mode,
+        dtype: np.dtype[Any],
+        layouts: tuple[Layout, ...],
+        seed: int,
+    ) -> Evaluation:
+        """Run one pass on a copy of the layer, with every generator set from `seed`."""
+        instance = self.build(dtype, layouts)
+        instance.assign(learnables, states)
+        generators = Generators(*instance.roots())
+        with generators.preserved():
+            generators.seed(seed)
+            with seeded_defaults(seed):
+                done = instance.run(tuple(_copy(x) for x in inputs), mode)
+            stand = generators.state()
+        return Evaluation(
+            mode, done.outputs, tuple(_copy(s) for s in instance.states()), instance, done, stand
+        )
+
+    def pull_back(
+        self,
+        evaluation: Evaluation,
+        upstream: Sequence[Array],
+        state_upstream: Sequence[Array] | None = None,
+    ) -> Gradients:
+        """Run backward on a copy of the layer as `evaluation` left it.
+
+        Random numbers go on from where the forward left them.
+        """
+        instance, done = copy_object((evaluation.instance, evaluation.done))
+        generators = Generators(*instance.roots())
+        with generators.preserved(), seeded_defaults(2**32 + 1):
+            generators.restore(evaluation.generators)
+            copies = tuple(_copy(d) for d in upstream)
+            states = None if state_upstream is None else tuple(_copy(d) for d in state_upstream)
+            gradients: Gradients = instance.pull_back(done, copies, states)
+            return gradients
+
+
+def _copy(array: Array) -> Array:
+    return array.copy() if hasattr(array, "copy") else array
