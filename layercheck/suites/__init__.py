@@ -1,0 +1,1 @@
+"""The built-in suites, one file each; every one is registered by an entry point."""
