@@ -29,6 +29,7 @@ class Options:
     Parameters
     ----------
     ranges : mapping, input name -> (low, high)
+        The name "" stands for every input, here and below.
     integers : mapping, input name -> (low, high)
         Half-open; such an input has no gradient.
     data : mapping, input name -> array
@@ -46,6 +47,18 @@ class Options:
     budget: int = 64
     thorough: bool = False
     gpu: bool = False
+
+    def range_of(self, name: str) -> tuple[float, float] | None:
+        """The range of an input's values, None where the user gave none."""
+        return self.ranges.get(name, self.ranges.get(""))
+
+    def integers_of(self, name: str) -> tuple[int, int] | None:
+        """The range of an input's integers, None where it holds none."""
+        return self.integers.get(name, self.integers.get(""))
+
+    def data_of(self, name: str) -> np.ndarray | None:
+        """The values given for an input, None where there are none."""
+        return self.data.get(name, self.data.get(""))
 
 
 @dataclass(frozen=True)
@@ -116,15 +129,15 @@ class Case:
     def is_integer(self, position: int) -> bool:
         """Whether an input holds integers, and so has no gradient."""
         name = self.subject.input_names[position]
-        if name in self.options.integers:
-            return True
-        given = self.options.data.get(name)
-        return given is not None and given.dtype.kind not in "fc"
+        given = self.options.data_of(name)
+        if given is not None:
+            return given.dtype.kind not in "fc"
+        return self.options.integers_of(name) is not None
 
     def range_of(self, position: int, draw: int = 0) -> tuple[float, float]:
         """The range of an input's values: the user's, else +-2 (draw 0) or +-10 (draw 1)."""
-        name = self.subject.input_names[position]
-        return self.options.ranges.get(name, WIDE if draw else NORMAL)
+        given = self.options.range_of(self.subject.input_names[position])
+        return given or (WIDE if draw else NORMAL)
 
     def point(self, *, draw: int = 0, batch: int | None = None, sizes: Any = None) -> Point:
         """Return generated arguments, the same for the same request.
@@ -154,10 +167,11 @@ class Case:
     def _input(self, position: int, layout: Layout, draw: int) -> np.ndarray:
         name = self.subject.input_names[position]
         rng = self.rng("input", name, draw, layout.shape)
-        if name in self.options.data:
-            return self._given(self.options.data[name], layout)
-        if name in self.options.integers:
-            return integer_values(layout.shape, *self.options.integers[name], rng)
+        given, integers = self.options.data_of(name), self.options.integers_of(name)
+        if given is not None:
+            return self._given(given, layout)
+        if integers is not None:
+            return integer_values(layout.shape, *integers, rng)
         return distinct_values(layout.shape, *self.range_of(position, draw), rng).astype(self.dtype)
 
     def _given(self, data: np.ndarray, layout: Layout) -> np.ndarray:
