@@ -1,0 +1,265 @@
+"""Directional derivatives of every output at once, each with its own measured error bound.
+
+Two evaluations give differences of all outputs, so what no textbook step size can promise is
+measured here for each output: whether it is straight, smooth or bent between the steps, and how
+far rounding may have moved it. An output that stays bent at the smallest step is *flagged*: the
+point lies on a kink, and no difference quotient is its derivative.
+
+Two schemes are used. A *pair* takes f(h) and f(-5/8 h); the slopes on the two sides agree where
+f is straight, and the unequal steps see kinks that are odd about the point. A *triple* takes
+f(+-h), f(+-h/2), f(+-h/4); two Richardson steps leave an error of order h^6.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from layercheck.gradients.precision import FLOAT32, FLOAT64, Precision
+from layercheck.gradients.quotients import (
+    BACK,
+    LEVELS,
+    Derivative,
+    Measured,
+    Output,
+    Values,
+    add_level,
+    compare_sides,
+    extrapolated,
+    to_real,
+)
+
+Function = Callable[[float], Sequence[npt.NDArray[np.generic]]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the first direction taught about a function, to be reused for the next ones.
+
+    Parameters
+    ----------
+    triple : float or None
+        Step of the triples; None where most outputs are straight and pairs suffice.
+    precision : Precision
+        Lower than asked for where the function turned out to round its values.
+    """
+
+    triple: float | None
+    precision: Precision
+
+
+def directional_derivative(
+    f: Function,
+    outputs: Sequence[npt.NDArray[np.generic]],
+    *,
+    precision: Precision = FLOAT64,
+    plan: Plan | None = None,
+    limit: float = math.inf,
+) -> tuple[tuple[Derivative, ...], Plan]:
+    """Differentiate all outputs of `f` at t = 0 and bound the error of each element.
+
+    The steps are fractions of 1, so `f` must vary on a scale of about 1: with f(t) = layer(x + t v)
+    give `v` the magnitude of `x`. Where `x` and `v` lie on a short binary grid, x + t v is exact.
+
+    Parameters
+    ----------
+    f : callable, float -> sequence of arrays
+        All outputs as functions of t. Each call returns new arrays.
+    outputs : sequence of arrays, real or complex
+        f(0). Elements that are not finite are flagged.
+    precision : Precision, optional
+        That of the values handed to the function. Rounding to float32 inside it is noticed.
+    plan : Plan, optional
+        The plan of an earlier direction; saves the evaluations that found it.
+    limit : float, optional
+        No |t| exceeds it, so that no step leaves the function's domain.
+
+    Returns
+    -------
+    derivatives : tuple of Derivative, one per output
+    plan : Plan
+
+    Examples
+    --------
+    >>> x = np.array([3.0, -1.0])
+    >>> (d,), plan = directional_derivative(lambda t: [(x + t) ** 2], [x**2])
+    >>> d.value.round(9)
+    array([ 6., -2.])
+    """
+    with np.errstate(all="ignore"):
+        if plan is None:
+            work, plan = _explore(_Work(f, outputs, precision, limit))
+        else:
+            work = _Work(f, outputs, plan.precision, limit)
+            if plan.triple is None:
+                _follow_pairs(work)
+            else:
+                _follow_triples(work, *_triple(work, plan.triple))
+    return tuple(output.result(work.evaluations) for output in work.outputs), plan
+
+
+class _Work:
+    """The function, its outputs, and how often it was evaluated."""
+
+    def __init__(
+        self,
+        f: Function,
+        outputs: Sequence[npt.NDArray[np.generic]],
+        precision: Precision,
+        limit: float,
+        evaluations: int = 0,
+    ) -> None:
+        self.f = f
+        self.base = outputs
+        self.outputs = [Output(output, precision) for output in outputs]
+        self.precision = precision
+        self.limit = limit
+        self.evaluations = evaluations
+
+    def at(self, precision: Precision) -> _Work:
+        """The same work, begun again at another precision."""
+        return _Work(self.f, self.base, precision, self.limit, self.evaluations)
+
+    def evaluate(self, t: float) -> list[Values]:
+        """All outputs at t, flat and real."""
+        self.evaluations += 1
+        return [np.ascontiguousarray(to_real(z)).reshape(-1) for z in self.f(t)]
+
+    def within(self, *steps: float) -> list[float]:
+        """The steps that the limit allows; the limit itself where it allows none."""
+        return [step for step in steps if step <= self.limit] or [self.limit]
+
+    @property
+    def active(self) -> list[int]:
+        """The outputs that have open elements."""
+        return [k for k, output in enumerate(self.outputs) if output.count]
+
+    def settle(self, found: dict[int, Measured], step: float, acceptable: float | None) -> bool:
+        """Close what `found` settles; True where nothing stays open."""
+        for k, measured in found.items():
+            self.outputs[k].settle(measured, step, acceptable)
+        return not self.active
+
+    def medians(self, found: dict[int, Measured], step: float) -> Iterator[tuple[float, ...]]:
+        """Median size, spread and rounding of the elements that move, for each output."""
+        for k, measured in found.items():
+            value, spread, rounding = self.outputs[k].sampled(measured, step)
+            moved = (value != 0) | (spread != 0)
+            if moved.any():
+                rows = (np.abs(value), spread, rounding)
+                yield tuple(float(np.median(row[moved])) for row in rows)
+
+
+def _explore(work: _Work) -> tuple[_Work, Plan]:
+    """Find the scheme that suits the function, and follow it."""
+    step = work.within(*work.precision.pairs)[0]
+    found = _pair(work, step)
+    if _straight(work, found, step):
+        _follow_pairs(work, found)
+        return work, Plan(None, work.precision)
+    if work.precision.eps < FLOAT32.eps and _rounds(work, found, step):
+        return _explore(work.at(FLOAT32))
+    found, step = _best_triple(work)
+    _follow_triples(work, found, step)
+    return work, Plan(step, work.precision)
+
+
+def _follow_pairs(work: _Work, found: dict[int, Measured] | None = None) -> None:
+    """Take pairs of smaller and smaller steps, then triples for what is smooth, not straight."""
+    for step in work.within(*work.precision.pairs):
+        if work.settle(found or _pair(work, step), step, None):
+            return
+        found = None
+    kinks = [output.set_aside(~output.shrinking) for output in work.outputs]
+    for step in work.within(work.precision.triples[0], work.precision.fine):
+        if not work.active:
+            break
+        work.settle(*_triple(work, step), work.precision.acceptable)
+    for output, indices in zip(work.outputs, kinks, strict=True):
+        output.reopen(indices)
+
+
+def _follow_triples(work: _Work, found: dict[int, Measured], step: float) -> None:
+    """Settle what the first triple did, then take a finer one and a pair for what is bent."""
+    acceptable = work.precision.acceptable
+    if work.settle(found, step, acceptable):
+        return
+    for finer in work.within(work.precision.fine):
+        if finer < step and work.settle(*_triple(work, finer), acceptable):
+            return
+    for finest in work.within(work.precision.finest):
+        found = _pair(work, finest)
+        for k, measured in found.items():
+            work.outputs[k].allow_curvature(measured, finest)
+        work.settle(found, finest, acceptable)
+
+
+def _best_triple(work: _Work) -> tuple[dict[int, Measured], float]:
+    """Search the step at which curvature and rounding blur the derivative equally."""
+    usual, smaller, larger = (work.within(step)[0] for step in work.precision.triples)
+    best = _triple(work, usual)
+    if _balanced(work, *best):
+        return best
+    other, last = _triple(work, smaller), larger
+    if _blur(work, *other) < _blur(work, *best):
+        best, last = other, work.within(work.precision.fine)[0]
+        if _balanced(work, *best):
+            return best
+    other = _triple(work, last)
+    return other if _blur(work, *other) < _blur(work, *best) else best
+
+
+def _rounds(work: _Work, found: dict[int, Measured], step: float) -> bool:
+    """Whether a tiny step moves outputs by far too much or not at all: they are rounded."""
+    tiny = 2.0**-30
+    after = work.evaluate(min(tiny, work.limit))
+    for k, measured in found.items():
+        output = work.outputs[k]
+        value, _, _ = output.sampled(measured, step)
+        where = output.sampled_indices()
+        base = output.base[where]
+        expected, moved = tiny * np.abs(value), np.abs(after[k][where] - base)
+        clear = expected > 64 * work.precision.eps * (np.abs(base) + output.level)
+        odd = (moved == 0) | (moved > 16 * expected)
+        if clear.any() and odd[clear].mean() > 0.5:
+            return True
+    return False
+
+
+def _straight(work: _Work, found: dict[int, Measured], step: float) -> bool:
+    return all(spread <= 4 * rounding for _, spread, rounding in work.medians(found, step))
+
+
+def _balanced(work: _Work, found: dict[int, Measured], step: float) -> bool:
+    return all(spread <= 8 * rounding for _, spread, rounding in work.medians(found, step))
+
+
+def _blur(work: _Work, found: dict[int, Measured], step: float) -> float:
+    """The worst relative bound, over the outputs, of a typical element."""
+    blurs = [(s + r) / max(v, s + r) for v, s, r in work.medians(found, step)]
+    return max(blurs, default=0.0)
+
+
+def _pair(work: _Work, step: float) -> dict[int, Measured]:
+    """Take the slopes on both sides: a kink, or curvature, sets them apart."""
+    ahead, behind = work.evaluate(step), work.evaluate(-BACK * step)
+    return {k: compare_sides(work.outputs[k], ahead[k], behind[k], step) for k in work.active}
+
+
+def _triple(work: _Work, step: float) -> tuple[dict[int, Measured], float]:
+    """Extrapolate central differences twice.
+
+    One kink anywhere, of any slopes, moves the value by at most max(even / 7, 1.5 odd): checked
+    on 400,001 positions, where the worst ratio is 0.96.
+    """
+    active = work.active
+    sums = {k: np.zeros((3, work.outputs[k].count)) for k in active}
+    for fraction, *weights in LEVELS:
+        ahead, behind = work.evaluate(fraction * step), work.evaluate(-fraction * step)
+        for k in active:
+            add_level(sums[k], work.outputs[k], ahead[k], behind[k], fraction * step, weights)
+    return {k: extrapolated(total, step) for k, total in sums.items()}, step

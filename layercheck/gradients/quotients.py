@@ -1,0 +1,238 @@
+"""Difference quotients of one output at one step, and when they are good enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from layercheck.gradients.precision import Precision
+
+Array = npt.NDArray[np.float64]
+Values = npt.NDArray[np.floating]
+Indices = npt.NDArray[np.intp]
+Where = slice | Indices
+
+_PART = 1 << 15  # elements handled at a time: the temporaries stay in the cache
+_SAMPLE = 1 << 15  # elements from which medians are taken
+BACK = 0.625  # the backward step of a pair, as a fraction of the forward one
+_ROUNDING = 16  # rounding of a quotient, in units of eps |z| / h; a triple has sd 4.1
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """The derivative of one output along one direction.
+
+    Complex outputs appear as pairs of real numbers on a last axis of length 2.
+
+    Parameters
+    ----------
+    value : array, float64
+        d output / dt at t = 0.
+    bound : array, same shape
+        |value - truth| is at most this where `flagged` is False.
+    flagged : array of bool, same shape
+        No step gave an acceptable bound: the output has a kink here, or is not finite nearby.
+    evaluations : int
+        Evaluations of the function that all derivatives of the call took together.
+    """
+
+    value: Array
+    bound: Array
+    flagged: npt.NDArray[np.bool_]
+    evaluations: int
+
+
+@dataclass
+class Measured:
+    """Derivatives of the open elements of one output at one step, with their spread."""
+
+    value: Array
+    spread: Array
+
+
+class Output:
+    """One output: its values at t = 0, and what is known of its derivative so far."""
+
+    def __init__(self, output: npt.NDArray[np.generic], precision: Precision) -> None:
+        real = to_real(output)
+        self.shape = real.shape
+        self.base = np.ascontiguousarray(real).reshape(-1)
+        self.eps = precision.eps
+        self.level = _median_size(self.base[_sample(self.base.size)])
+        self.scale = 0.0
+        self.value: Array = np.zeros(0)
+        self.bound: Array = np.zeros(0)
+        self.open: Where = slice(0, self.base.size)
+        self.shrinking = np.zeros(0, bool)
+
+    @property
+    def count(self) -> int:
+        """How many elements are open."""
+        return int(self.open.stop if isinstance(self.open, slice) else self.open.size)
+
+    def rounding(self, where: Where, value: Array, step: float) -> Array:
+        """Bound what rounding does to the quotients at `where`."""
+        size: Array = np.abs(self.base[where]).astype(np.float64)
+        size += step * np.abs(value) + self.level
+        size *= _ROUNDING * self.eps / step
+        return size
+
+    def settle(self, found: Measured, step: float, acceptable: float | None) -> None:
+        """Take over what was found for the open elements and close the accepted ones.
+
+        Without `acceptable` an element must be straight up to rounding.
+        """
+        straight, floor = self._judge(found, step)
+        reach = straight if acceptable is None else acceptable * self.scale
+        rest, shrinking = [], []
+        for local, where in _parts(self.open):
+            value, spread = found.value[local], found.spread[local]
+            rounding = self.rounding(where, value, step)
+            unknown = ~np.isfinite(spread)
+            value[unknown], spread[unknown] = 0.0, np.inf
+            rejected = unknown | ~(spread <= np.maximum(4 * rounding, reach))
+            bound = np.maximum(spread + rounding, floor)
+            still = (value == 0) & (spread == 0)
+            bound[still] = np.abs(self.base[where][still]) * (self.eps / step)
+            shrinking.append(bound[rejected] < self.bound[where][rejected] / 2)
+            self.value[where], self.bound[where] = value, bound
+            rest.append(_indices(where)[rejected])
+        self.open, self.shrinking = np.concatenate(rest), np.concatenate(shrinking)
+
+    def _judge(self, found: Measured, step: float) -> tuple[float, float]:
+        """Return the spread that counts as straight, and the floor of the bounds.
+
+        One indicator in many vanishes by accident, so no bound is below twice the median.
+        """
+        value, spread, rounding = self.sampled(found, step)
+        if isinstance(self.open, slice):
+            self.value, self.bound = np.zeros(self.base.size), np.zeros(self.base.size)
+            self.scale = math.sqrt(float(np.mean(np.nan_to_num(value, posinf=0, neginf=0) ** 2)))
+        moved = (value != 0) | (spread != 0)
+        if not moved.any():
+            return 0.0, 0.0
+        middle = float(np.median(spread[moved]))
+        straight = 8 * middle if middle <= 4 * float(np.median(rounding[moved])) else 0.0
+        floor = 2 * float(np.median(spread[moved] + rounding[moved]))
+        return straight, floor if math.isfinite(floor) else 0.0
+
+    def sampled(self, found: Measured, step: float) -> tuple[Array, Array, Array]:
+        """Value, spread and rounding of some open elements."""
+        sample = _sample(self.count)
+        value = found.value[sample]
+        rounding = self.rounding(self.sampled_indices(), value, step)
+        return value, found.spread[sample], rounding
+
+    def sampled_indices(self) -> Indices:
+        """Where `sampled` takes its elements from."""
+        sample = _sample(self.count)
+        return sample if isinstance(self.open, slice) else self.open[sample]
+
+    def allow_curvature(self, found: Measured, step: float) -> None:
+        """Widen the spread of a pair: curvature may hide a kink just inside the backward step."""
+        found.spread += 2 * step * np.maximum(np.abs(found.value), self.scale)
+
+    def set_aside(self, chosen: npt.NDArray[np.bool_]) -> Indices:
+        """Take the chosen ones out of the open elements and return them."""
+        if isinstance(self.open, slice):
+            return np.zeros(0, np.intp)
+        taken, self.open = self.open[chosen], self.open[~chosen]
+        return taken
+
+    def reopen(self, indices: Indices) -> None:
+        """Put elements back that were set aside."""
+        if isinstance(self.open, np.ndarray):
+            self.open = np.concatenate([self.open, indices])
+
+    def result(self, evaluations: int) -> Derivative:
+        """What is known now; elements that are still open are flagged."""
+        flagged = np.zeros(self.base.size, bool)
+        if self.base.size:
+            flagged[self.open] = True
+        return Derivative(
+            self.value.reshape(self.shape),
+            self.bound.reshape(self.shape),
+            flagged.reshape(self.shape),
+            evaluations,
+        )
+
+
+def to_real(array: npt.NDArray[np.generic]) -> npt.NDArray[np.floating]:
+    """View a complex array as pairs of reals on a new last axis; return a real one as it is."""
+    if not np.iscomplexobj(array):
+        return array  # type: ignore[return-value]
+    parts = np.ascontiguousarray(array)
+    return parts.view(parts.real.dtype).reshape(*array.shape, 2)
+
+
+def compare_sides(output: Output, ahead: Values, behind: Values, step: float) -> Measured:
+    """Slopes of the open elements from f(h) and f(-5/8 h), and how far the two sides differ."""
+    found = Measured(np.empty(output.count), np.empty(output.count))
+    for local, where in _parts(output.open):
+        base = output.base[where].astype(np.float64)
+        rise = (ahead[where] - base) / step
+        fall = (base - behind[where]) / (BACK * step)
+        spread = np.abs(rise - fall)
+        found.value[local] = (BACK * rise + fall) / (1 + BACK)
+        found.spread[local] = spread
+    return found
+
+
+# Weights of a triple's levels t = h, h/2, h/4: of the slopes in the twice extrapolated value, of
+# the slopes in the difference of the once extrapolated ones, of the even parts in the indicator
+# that t^2 and t^4 leave at zero and a kink at t = 0 does not.
+LEVELS = (
+    (1.0, 1 / 45, 1 / 3, 1.0),
+    (0.5, -20 / 45, -5 / 3, -20.0),
+    (0.25, 64 / 45, 4 / 3, 64.0),
+)
+
+
+def add_level(
+    sums: Array, output: Output, ahead: Values, behind: Values, t: float, weights: list[float]
+) -> None:
+    """Add what f(t) and f(-t) contribute to a triple: value, odd and even indicator."""
+    for local, where in _parts(output.open):
+        base = output.base[where].astype(np.float64)
+        up, down = ahead[where] - base, base - behind[where]
+        slope = (up + down) / (2 * t)
+        sums[0, local] += weights[0] * slope
+        sums[1, local] += weights[1] * slope
+        sums[2, local] += weights[2] * (up - down)
+
+
+def extrapolated(sums: Array, step: float) -> Measured:
+    """Turn the sums of a triple's three levels into values and spreads."""
+    value, odd, even = sums
+    for local, _ in _parts(slice(0, value.size)):
+        odd[local] = np.maximum(np.abs(even[local]) / (7 * step), 1.5 * np.abs(odd[local]))
+    return Measured(value, odd)
+
+
+def _parts(where: Where) -> Iterator[tuple[slice, Where]]:
+    """Cut `where` into parts: the place among the open elements, the place in the output."""
+    count = where.stop if isinstance(where, slice) else where.size
+    for start in range(0, count, _PART):
+        local = slice(start, min(start + _PART, count))
+        yield local, local if isinstance(where, slice) else where[local]
+
+
+def _indices(where: Where) -> Indices:
+    return np.arange(where.start, where.stop) if isinstance(where, slice) else where
+
+
+def _sample(count: int) -> Indices:
+    """All indices of a short array, random ones of a long one."""
+    if count <= _SAMPLE:
+        return np.arange(count)
+    return np.random.default_rng(count).integers(0, count, _SAMPLE)
+
+
+def _median_size(values: Values) -> float:
+    size = np.abs(values)
+    size = size[np.isfinite(size) & (size > 0)]
+    return float(np.median(size)) if size.size else 0.0
