@@ -101,6 +101,7 @@ class Case:
         self.options = options or Options()
         self.device = device
         self.evaluations = Evaluations()
+        self._points: dict[tuple[int, tuple[Layout, ...]], Point] = {}
         self._base: dict[Mode, Evaluation | LayerError] = {}
         self._gradients: Gradients | LayerError | None = None
 
@@ -157,12 +158,14 @@ class Case:
                 layout.with_size("B", batch) if "B" in layout.format else layout
                 for layout in layouts
             )
-        return Point(
-            tuple(self._input(i, layout, draw) for i, layout in enumerate(layouts)),
-            self.learnables,
-            self._states(layouts),
-            layouts,
-        )
+        if (draw, layouts) not in self._points:
+            self._points[draw, layouts] = Point(
+                tuple(self._input(i, layout, draw) for i, layout in enumerate(layouts)),
+                self.learnables,
+                self._states(layouts),
+                layouts,
+            )
+        return self._points[draw, layouts]
 
     def _input(self, position: int, layout: Layout, draw: int) -> np.ndarray:
         name = self.subject.input_names[position]
@@ -195,9 +198,9 @@ class Case:
             for slot, value in zip(self.subject.states, live.states(), strict=True)
         )
 
-    def cast(self, array: Any) -> np.ndarray:
+    def cast(self, value: Any) -> np.ndarray:
         """Return an array in the case's dtype, or the complex dtype of its precision."""
-        array = np.asarray(array)
+        array: np.ndarray = np.asarray(value)
         if array.dtype.kind == "c":
             return array.astype(np.result_type(self.dtype, np.complex64))
         return array.astype(self.dtype) if array.dtype.kind == "f" else array.copy()

@@ -93,7 +93,7 @@ def seeded_defaults(seed: int) -> Iterator[None]:
     def default_rng(seed: Any = None) -> np.random.Generator:
         return original(fresh.spawn(1)[0] if seed is None else seed)
 
-    np.random.default_rng = default_rng  # type: ignore[assignment]
+    np.random.default_rng = default_rng
     try:
         yield
     finally:

@@ -105,9 +105,8 @@ def _prepare_all(plan: Plan) -> list[Prepared | LayerResult]:
             problems.append(error)
             loaded = target.loaded
             prepared.append(LayerResult(loaded.target, loaded.name, problem=str(error)))
-    for error in plan.unloadable:
-        problems.append(error)
-        prepared.append(LayerResult("", "", problem=str(error)))
+    problems.extend(plan.unloadable)
+    prepared.extend(LayerResult("", "", problem=str(problem)) for problem in plan.unloadable)
     if len(problems) == len(prepared):
         raise problems[0] if len(problems) == 1 else UsageError("\n".join(map(str, problems)))
     _require_expected(plan, [item for item in prepared if isinstance(item, Prepared)])
