@@ -55,7 +55,8 @@ def expand(text: str) -> list[Place]:
         )
     path = Path(file)
     if path.is_file():
-        return [Place(os.path.normpath(file), path, name or None)]
+        path = _normal(path)
+        return [Place(str(path), path, name or None)]
     if path.is_dir() or glob.has_magic(file):
         if name:
             raise TargetError(f"{file!r} is no single file. Write FILE.py::{name} for one of it.")
@@ -90,10 +91,16 @@ def _matches(pattern: str) -> list[Place]:
 
 def _with_layers(files: list[Path]) -> list[Place]:
     return [
-        Place(os.path.normpath(file), file, takes_all=True)
-        for file in files
+        Place(str(file), file, takes_all=True)
+        for file in map(_normal, files)
         if _may_define_layers(file)
     ]
+
+
+def _normal(path: Path) -> Path:
+    """Return a path without its detours, unless one of them goes through a link."""
+    short = Path(os.path.normpath(path))
+    return short if short.exists() and short.samefile(path) else path
 
 
 def _is_searched(folder: Path) -> bool:
