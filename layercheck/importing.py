@@ -49,16 +49,10 @@ def import_file(path: Path) -> ModuleType:
     importlib.invalidate_caches()
     if not package:
         return _execute(path, source)
+    _require_own_package(package[-1], path)
     parts = [path.stem] if path.stem != "__init__" else []
     name = ".".join([each.name for each in reversed(package)] + parts)
-    module = _import(name, display_path(path), str(path))
-    if not _is_module_of(module, path):
-        raise TargetError(
-            f"{display_path(path)} belongs to the package {package[-1].name!r}, but a module "
-            f"{name!r} is already imported from {getattr(module, '__file__', 'elsewhere')}. "
-            "Rename the package, or check the two in commands of their own."
-        )
-    return module
+    return _import(name, display_path(path), str(path))
 
 
 def import_module(name: str) -> ModuleType:
@@ -125,6 +119,18 @@ def _package_folders(path: Path) -> list[Path]:
         folders.append(folder)
         folder = folder.parent
     return folders if path.stem.isidentifier() else []
+
+
+def _require_own_package(package: Path, path: Path) -> None:
+    """Refuse a package whose name another one has already taken in this process."""
+    module = sys.modules.get(package.name)
+    file = getattr(module, "__file__", None)
+    if module is not None and not (file and Path(file).samefile(package / "__init__.py")):
+        raise TargetError(
+            f"{display_path(path)} belongs to the package {package.name!r}, and another module of "
+            f"that name is already imported, from {file or 'Python itself'}. "
+            "Rename the package, or check it in a command of its own."
+        )
 
 
 def _execute(path: Path, source: bytes) -> ModuleType:
@@ -237,8 +243,3 @@ def _forget_namesakes(folder: Path) -> None:
         if str(home.parent if Path(known).name == "__init__.py" else home) in others:
             for name in [n for n in sys.modules if n.partition(".")[0] == file.stem]:
                 del sys.modules[name]
-
-
-def _is_module_of(module: ModuleType, path: Path) -> bool:
-    file = getattr(module, "__file__", None)
-    return bool(file) and Path(str(file)).samefile(path)

@@ -192,6 +192,15 @@ def test_two_packages_of_one_name_are_told_apart(write):
     assert first.file != second.file
 
 
+def test_package_with_the_name_of_another_module_is_refused(write):
+    write({"json/__init__.py": "", "json/relu.py": RELU})
+
+    text = message_of("json/relu.py")
+
+    assert text.startswith("json/relu.py belongs to the package 'json', and another module of that")
+    assert text.endswith("Rename the package, or check it in a command of its own.")
+
+
 def test_lone_file_is_registered_under_a_name_of_ours_and_never_as_main(write):
     write({"relu.py": RELU + "\n    if __name__ == '__main__':\n        raise SystemExit(3)\n"})
 
