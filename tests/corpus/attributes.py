@@ -1,6 +1,5 @@
 """Convention B: results are attributes, `output` after forward and `dinputs` after backward."""
 
-# ruff: noqa: NPY002 - layers in the wild draw from the global generator
 from __future__ import annotations
 
 import numpy as np

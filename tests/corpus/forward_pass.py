@@ -1,6 +1,5 @@
 """Convention G: `forward_pass`, `backward_pass(accum_grad)`, `set_input_shape`, `initialize`."""
 
-# ruff: noqa: NPY002 - layers in the wild draw from the global generator
 from __future__ import annotations
 
 import copy

@@ -1,6 +1,5 @@
 """Convention E: `updateOutput`, `updateGradInput`, `accGradParameters`, `zeroGradParameters`."""
 
-# ruff: noqa: NPY002 - layers in the wild draw from the global generator
 from __future__ import annotations
 
 import numpy as np

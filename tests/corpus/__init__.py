@@ -1,0 +1,63 @@
+"""The corpus: layers that are right, and layers that are wrong on purpose."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from tests.corpus import (
+    accumulating,
+    activations,
+    attributes,
+    complex_layers,
+    contracts,
+    derivative,
+    forward_pass,
+    fragile,
+    functional,
+    images,
+    impure,
+    lazy,
+    native,
+    nested,
+    places,
+    random_layers,
+    recurrent,
+    several,
+    stateful,
+    static_ctx,
+    statistics,
+    torch7,
+    updating,
+)
+from tests.corpus.entry import Entry
+
+_MODULES = (
+    native,
+    contracts,
+    stateful,
+    activations,
+    images,
+    attributes,
+    functional,
+    updating,
+    torch7,
+    forward_pass,
+    derivative,
+    static_ctx,
+    accumulating,
+    several,
+    nested,
+    places,
+    lazy,
+    random_layers,
+    statistics,
+    recurrent,
+    complex_layers,
+    impure,
+    fragile,
+)
+
+CORRECT: tuple[Entry, ...] = tuple(chain.from_iterable(m.CORRECT for m in _MODULES))
+BROKEN: tuple[Entry, ...] = tuple(chain.from_iterable(m.BROKEN for m in _MODULES))
+
+__all__ = ["BROKEN", "CORRECT", "Entry"]
