@@ -110,5 +110,6 @@ def describe(error: BaseException) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or nothing."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    spellings = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), spellings, n=1, cutoff=0.5)
+    return f" Did you mean {spellings[found[0]]!r}?" if found else ""

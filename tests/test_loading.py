@@ -311,6 +311,7 @@ def test_several_targets_keep_what_loads_beside_the_errors(write):
         ("", "The target '' is incomplete."),
         ("pack.layers:", "is incomplete. Write package.module:NAME."),
         ("relu.py::Rely", "relu.py has no 'Rely'. Did you mean 'Relu'? Its layers are Relu."),
+        ("relu.py::RELU", "relu.py has no 'RELU'. Did you mean 'Relu'?"),
         ("relu.py::size", "size in relu.py is of type int, which is no layer. A layer is a class"),
         ("relu.py::np", "np in relu.py is of type module, which is no layer."),
         ("relu.py::Sizes", "Sizes in relu.py is a class without a forward pass."),
