@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from layercheck.verdict import Skipped
 
 NORMAL = (-2.0, 2.0)
 WIDE = (-10.0, 10.0)
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ class Case:
         self._points: dict[tuple[int, tuple[Layout, ...]], Point] = {}
         self._base: dict[Mode, Evaluation | LayerError] = {}
         self._gradients: Gradients | LayerError | None = None
+        self._memo: dict[Hashable, Any] = {}
+
+    def memo(self, key: Hashable, compute: Callable[[], Fact]) -> Fact:
+        """Return what `compute` returned when it was first asked for under `key`."""
+        if key not in self._memo:
+            self._memo[key] = compute()
+        found: Fact = self._memo[key]
+        return found
 
     # data
 

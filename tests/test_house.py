@@ -30,6 +30,7 @@ ROOMS = (
     "data",
     "case",
     "observations",
+    "recurrence",
     "suite",
     "devices",
     "recognition",
