@@ -68,12 +68,21 @@ def looks_like_layer(obj: object) -> bool:
 
 
 def forward_method(cls: type) -> str | None:
-    """Return the name of the first forward pass of a class that has a body, or None."""
+    """Return the name of the first forward pass that is written out, or None.
+
+    One that only hands over to a pass without a body, as a base class does, is not.
+    """
     passes = {name: method for name in FORWARD_METHODS if (method := _method(cls, name))}
     backward = any(_method(cls, name) for name in (*BACKWARD_METHODS, *DERIVATIVE_METHODS))
     if not passes and (backward or _is_of_framework(cls)):
         passes = {name: method for name in WEAK_FORWARD_METHODS if (method := _method(cls, name))}
-    return next((name for name, method in passes.items() if not is_stub(method)), None)
+    stubs = {name for name, method in passes.items() if is_stub(method)}
+    written = (
+        name
+        for name, method in passes.items()
+        if name not in stubs and stubs.isdisjoint(_names_used(method))
+    )
+    return next(written, None)
 
 
 def is_static_function(cls: type) -> bool:
@@ -177,6 +186,11 @@ def _method(cls: type, name: str) -> Callable[..., Any] | None:
     if isinstance(found, (staticmethod, classmethod)):
         found = found.__func__
     return found if callable(found) and not isinstance(found, type) else None
+
+
+def _names_used(function: Callable[..., Any]) -> tuple[str, ...]:
+    code = getattr(function, "__code__", None)
+    return code.co_names if code else ()
 
 
 def _is_of_framework(cls: type) -> bool:

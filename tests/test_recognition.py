@@ -89,6 +89,24 @@ class Skeleton:
         return self.forward(x)
 
 
+class Torch7Base:
+    def forward(self, x):
+        return self.updateOutput(x)
+
+    def updateOutput(self, x):
+        raise NotImplementedError
+
+
+class Torch7Linear(Torch7Base):
+    def updateOutput(self, x):
+        return x
+
+
+class PredictStays(Skeleton):
+    def predict(self, x):
+        return x
+
+
 class Homework:
     def forward(self, x):
         """Compute the output."""
@@ -134,8 +152,19 @@ def relu(x):
     return x
 
 
-LAYERS = [Native, Stateful, Torch7, Activation, Named, Static, Inherits, OnlyBackwardIsMissing]
-OTHERS = [Layer, Skeleton, Homework, Abstract, Mode, Problem, Sizes, OnlyCall, Loss]
+LAYERS = [
+    Native,
+    Stateful,
+    Torch7,
+    Activation,
+    Named,
+    Static,
+    Inherits,
+    OnlyBackwardIsMissing,
+    Torch7Linear,
+    PredictStays,
+]
+OTHERS = [Layer, Torch7Base, Skeleton, Homework, Abstract, Mode, Problem, Sizes, OnlyCall, Loss]
 
 
 @pytest.mark.parametrize("cls", LAYERS)
