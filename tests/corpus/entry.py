@@ -53,6 +53,6 @@ def name_of(layer: Any) -> str:
     return f"{module}.{named.__qualname__.removesuffix('_forward')}"
 
 
-def normal(*shape: int) -> np.ndarray:
-    """Return values for weights that depend on the shape alone."""
-    return np.random.default_rng(shape).normal(size=shape) / 2
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return values for weights, the same for the same shape and seed."""
+    return np.random.default_rng((seed, *shape)).normal(size=shape) / 2

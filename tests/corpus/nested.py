@@ -83,7 +83,7 @@ class SelfAttention:
 
     def __init__(self):
         self.query = AffineOfAnyRank(normal(4, 3), normal(3))
-        self.key = AffineOfAnyRank(normal(4, 3), normal(3))
+        self.key = AffineOfAnyRank(normal(4, 3, seed=1), normal(3, seed=1))
         self.value = AffineOfAnyRank(normal(4, 2), normal(2))
         self.attention = Attention()
 

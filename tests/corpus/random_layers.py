@@ -52,7 +52,7 @@ class DropoutForgetsScaleInBackward(Dropout):
 
 
 class DropoutInfersMask(Dropout):
-    """Takes the mask from where the output is not zero, which x = 0 spoils."""
+    """Takes the mask from where the output is positive, which negative x spoil."""
 
     def forward(self, x, train_flg=True):
         self.out = super().forward(x, train_flg)

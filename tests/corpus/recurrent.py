@@ -75,8 +75,8 @@ class Gru:
     """Sequences BTC from a zero state, one array for each gate."""
 
     def __init__(self, units=4, inputs=3):
-        self.Wz, self.Wr, self.Wn = (normal(inputs, units) + k / 8 for k in range(3))
-        self.Uz, self.Ur, self.Un = (normal(units, units) - k / 8 for k in range(3))
+        self.Wz, self.Wr, self.Wn = (normal(inputs, units, seed=k) for k in range(3))
+        self.Uz, self.Ur, self.Un = (normal(units, units, seed=k) for k in range(3))
 
     def forward(self, x):
         h = np.zeros((len(x), len(self.Uz)), x.dtype)

@@ -185,7 +185,7 @@ class AttentionWithoutScale(Attention):
 
 _TWO = ("BC:4,6", "BC:4,6")
 _BILINEAR = {"W": normal(3, 5, 5), "bias": normal(3)}
-_CELL = {"Wx": normal(5, 5), "Wh": normal(5, 5), "b": normal(5)}
+_CELL = {"Wx": normal(5, 5), "Wh": normal(5, 5, seed=1), "b": normal(5)}
 _LSTM = {"Wx": normal(3, 20), "Wh": normal(5, 20), "b": normal(20)}
 _STATES = ("BC:4,3", "BC:4,5", "BC:4,5")
 _SEQUENCES = ("BTC:3,5,4", "BTC:3,5,4", "BTC:3,5,2")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = tomllib.loads((ROOT / "examples" / "verdicts.toml").read_text("utf-8"))["example"]
+FAILING = [example for example in EXAMPLES if example["verdict"] == "failed"]
+STATUS = {"passed": 0, "failed": 1}
+
+
+def run(command, **options):
+    """Run a command in the repository, with this environment's scripts first on the path."""
+    scripts = str(Path(sys.executable).parent)
+    path = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def layercheck(example, *options):
+    target = f"examples/{example['file']}"
+    return run([sys.executable, "-m", "layercheck", target, *example["arguments"], *options])
+
+
+def results(finished):
+    return [r for layer in json.loads(finished.stdout)["layers"] for r in layer["results"]]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e["file"])
+def test_an_example_has_the_verdict_of_the_table(example):
+    finished = layercheck(example, "--report", "json")
+
+    found = results(finished)
+    failed = {result["id"] for result in found if result["outcome"] == "failed"}
+    incomplete = {
+        result["id"]: result["reason"] for result in found if result["outcome"] == "incomplete"
+    }
+    assert failed == set(example["fails"]), finished.stderr
+    assert incomplete == {}
+    assert finished.returncode == STATUS[example["verdict"]]
+
+
+@pytest.mark.parametrize("example", FAILING, ids=lambda e: e["file"])
+def test_the_rerun_command_fails_the_same_check_and_only_that(example):
+    first = layercheck(example, "--report", "json")
+    failed = [result for result in results(first) if result["outcome"] == "failed"]
+
+    assert failed
+    for result in failed:
+        again = run(result["finding"]["rerun"], shell=True)
+        assert again.returncode == 1, again.stderr
+        assert re.findall(r"^Failed (\S+)", again.stdout, re.MULTILINE) == [result["id"]]
+        assert re.search(r"^Test Summary: 0 Passed, 1 Failed, 0 Incomplete, ", again.stdout, re.M)
+
+
+def test_the_table_names_every_example_once():
+    files = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+    assert sorted(example["file"] for example in EXAMPLES) == files
+
+
+def test_the_table_says_failed_where_checks_fail():
+    assert all((e["verdict"] == "failed") == bool(e["fails"]) for e in EXAMPLES)
