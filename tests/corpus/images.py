@@ -173,22 +173,6 @@ class GlobalAveragePoolForgetsTheCount(GlobalAveragePool):
         return np.broadcast_to(dout[:, :, None, None], self.shape).copy()
 
 
-class UpSample:
-    """Every value becomes a block of 2 by 3."""
-
-    def forward(self, x):
-        return x.repeat(2, axis=2).repeat(3, axis=3)
-
-    def backward(self, dout):
-        batch, channels, height, width = dout.shape
-        return dout.reshape(batch, channels, height // 2, 2, width // 3, 3).sum(axis=(3, 5))
-
-
-class UpSamplePicksOne(UpSample):
-    def backward(self, dout):
-        return dout[:, :, ::2, ::3]
-
-
 class ZeroPad:
     def forward(self, x):
         return _pad(x, 2)
@@ -239,7 +223,6 @@ CORRECT = (
     right(MaxPool, _IMAGES),
     right(OverlappingMaxPool, _IMAGES),
     right(GlobalAveragePool, _IMAGES),
-    right(UpSample, _IMAGES),
     right(ZeroPad, _IMAGES),
     right(Flatten, _IMAGES),
 )
@@ -265,7 +248,6 @@ BROKEN = (
     wrong(MaxPoolSpreadsEvenly, _IMAGES, fails=_X),
     wrong(OverlappingMaxPoolOverwrites, _IMAGES, fails=_X),
     wrong(GlobalAveragePoolForgetsTheCount, _IMAGES, fails=_X),
-    wrong(UpSamplePicksOne, _IMAGES, fails=_X),
     wrong(FlattenBackwardInFortranOrder, _IMAGES, fails=_X),
     wrong(SqueezesEverything, "BCSS:3,2,7,5", fails="batch.single_observation"),
 )
