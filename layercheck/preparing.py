@@ -17,6 +17,7 @@ from layercheck.errors import LayerError, LayoutError
 from layercheck.layout import Layout
 from layercheck.outcome import Source
 from layercheck.plan import TargetPlan
+from layercheck.randomness import seeded
 from layercheck.subject import Subject
 
 # A default run holds about this many arrays of the input's size at once (tests/benchmarks).
@@ -49,7 +50,8 @@ def prepare(plan: TargetPlan, seed: int) -> Prepared:
     for _, layout in plan.layouts:
         _require_memory(layout)
     try:
-        layer = construct(loaded, dict(plan.init))
+        with seeded(seed):
+            layer = construct(loaded, dict(plan.init))
     except LayerError as error:
         return Prepared(plan, None, ("contract.construct", error))
     request = Request(
@@ -64,7 +66,8 @@ def prepare(plan: TargetPlan, seed: int) -> Prepared:
         names_cupy=_names_cupy(loaded.obj),
     )
     try:
-        return Prepared(plan, adapt(request))
+        with seeded(seed):
+            return Prepared(plan, adapt(request))
     except LayerError as error:
         check = "contract.initialize" if error.call == "initialize()" else "contract.construct"
         return Prepared(plan, None, (check, error))

@@ -98,3 +98,12 @@ def seeded_defaults(seed: int) -> Iterator[None]:
         yield
     finally:
         np.random.default_rng = original
+
+
+@contextmanager
+def seeded(seed: int, *roots: Any) -> Iterator[None]:
+    """Set every generator from `seed` in the block, and put it back afterwards."""
+    generators = Generators(*roots)
+    with generators.preserved(), seeded_defaults(seed):
+        generators.seed(seed)
+        yield

@@ -19,6 +19,7 @@ from layercheck.conventions.signatures import Signature, signature_of, source_of
 from layercheck.copying import copy_object
 from layercheck.errors import ReturnError
 from layercheck.layout import Layout
+from layercheck.randomness import seeded
 from layercheck.subject import Arrays, Facts, Gradients, Mode, Pass, Slot, Subject
 
 CONVENTION = "native"
@@ -189,7 +190,7 @@ def adapt(request: Request) -> Subject:
             for p in set_learnables
         ),
         states=tuple(Slot(p.name, p.get(initialised), "declared in states") for p in set_states),
-        facts=_facts(request, pristine, driver, layouts, (*learnable_places, *state_places)),
+        facts=_facts(request, initialised, driver, layouts, (*learnable_places, *state_places)),
         build=builder(lambda at: _prepare(pristine, at), driver, set_learnables, set_states),
     )
 
@@ -203,7 +204,9 @@ def _is_array(value: Any) -> bool:
 def _prepare(pristine: Any, layouts: tuple[Layout, ...]) -> Any:
     layer = copy_object(pristine)
     if callable(getattr(layer, "initialize", None)):
-        call_layer("initialize()", layer.initialize, *layouts)
+        with seeded(0, layer):
+            resolved = tuple(layout.resolved() for layout in layouts)
+            call_layer("initialize()", layer.initialize, *resolved)
     return layer
 
 
@@ -234,8 +237,7 @@ def _facts(
     layouts: tuple[Layout, ...],
     declared: tuple[Place, ...],
 ) -> Facts:
-    initialised = _prepare(layer, layouts)
-    unset = tuple(p.name for p in declared if not _is_array(p.find(initialised)))
+    unset = tuple(p.name for p in declared if not _is_array(p.find(layer)))
     declarations = request.declarations
     return Facts(
         one_pass=not (driver.has_predict and driver.has_forward),
@@ -244,7 +246,7 @@ def _facts(
         state_gradients=driver.takes_states,
         reset=callable(getattr(layer, "reset_state", None)),
         initialize=callable(getattr(layer, "initialize", None)),
-        outputs=_output_layouts(request, initialised, layouts, driver.outputs),
+        outputs=_output_layouts(request, layer, layouts, driver.outputs),
         mixes=declarations.mixes,
         learnable_gradients=declarations.learnable_gradients,
         signatures=tuple(_signature_problems(layer, driver)),
