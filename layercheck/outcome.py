@@ -285,7 +285,7 @@ class RunResult:
 
 def _layer_to_json(layer: LayerResult) -> dict[str, Any]:
     data = _fields(layer) | {"summary": dataclasses.asdict(layer.summary)}
-    data["results"] = [_fields(result) | {"id": result.id} for result in layer.results]
+    data["results"] = [{"id": result.id} | _fields(result) for result in layer.results]
     return data
 
 

@@ -1,0 +1,130 @@
+"""The block of one failed or incomplete check: what, where, how far, cause, fix, rerun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from layercheck.outcome import Finding, Outcome, Result, Worst
+from layercheck.reports.reporter import Style
+from layercheck.reports.text import coloured_numbers, rule_character, shown, styled, wrap
+
+_INDENT = 10
+_TITLES = {Outcome.FAILED: ("Failed", "bold red"), Outcome.INCOMPLETE: ("Incomplete", "magenta")}
+
+
+def blocks(results: Iterable[Result], style: Style) -> Iterator[list[Text]]:
+    """Yield a block for each failed or incomplete result; equal ones of several dtypes share it."""
+    shared: dict[tuple[object, ...], list[Result]] = {}
+    unsettled = [result for result in results if result.outcome in _TITLES]
+    for result in unsettled:
+        shared.setdefault(_sameness(result), []).append(result)
+    ids = [id for _, id, *_ in shared]
+    for group in shared.values():
+        yield block(group, style, name_dtypes=ids.count(group[0].id) > 1)
+
+
+def block(results: list[Result], style: Style, *, name_dtypes: bool = False) -> list[Text]:
+    """Return the lines of one block; the first result has the evidence that is shown."""
+    result = results[0]
+    finding = _evidence(result)
+    lines = [_title(results, style, name_dtypes)]
+    lines += _labelled("what", [finding.what], style)
+    lines += _labelled("where", _where(finding, style), style)
+    lines += _labelled("how far", _how_far(result, finding), style, numbers=True)
+    if finding.cause is not None:
+        lines += _labelled("cause", [f"{finding.cause.text}  ({finding.cause.id})"], style)
+    if style.verbosity > 0:
+        for cause in finding.other_causes:
+            lines += _labelled("or", [f"{cause.text}  ({cause.id})"], style)
+    if finding.fix is not None:
+        lines += _labelled("fix", [finding.fix], style)
+    if result.expectation is not None:
+        lines += _labelled("expected", [result.expectation], style)
+    if finding.rerun is not None:
+        lines.append(_label("rerun") + Text(shown(finding.rerun, style.encoding)))
+    return lines
+
+
+def rule(style: Style, title: Text | None = None) -> Text:
+    """Return a line across the report, with a title at its left."""
+    head = Text() if title is None else title + Text(" ")
+    rest = max(style.width - cell_len(head.plain), 3)
+    return head + styled(rule_character(style.encoding) * rest, "dim")
+
+
+def _title(results: list[Result], style: Style, name_dtypes: bool) -> Text:
+    word, colour = _TITLES[results[0].outcome]
+    title = styled(f"{word} ", colour) + styled(shown(results[0].id, style.encoding), "bold")
+    dtypes = [result.dtype for result in results if result.dtype is not None]
+    if name_dtypes and dtypes:
+        title += Text(f" {', '.join(dict.fromkeys(dtypes))}")
+    return rule(style, title)
+
+
+def _evidence(result: Result) -> Finding:
+    return result.finding or Finding(result.reason or "It has no verdict.")
+
+
+def _sameness(result: Result) -> tuple[object, ...]:
+    """What two results must have in common to share a block: all but dtype and numbers."""
+    found = _evidence(result)
+    cause = None if found.cause is None else found.cause.text
+    return (
+        *(result.outcome, result.id, found.what, found.where, found.source),
+        *(found.details, cause, found.fix),
+    )
+
+
+def _where(finding: Finding, style: Style) -> list[str]:
+    place = str(finding.source) if finding.source is not None else ""
+    if finding.where is None:
+        return [place] if place else []
+    both = f"{finding.where}   {place}" if place else finding.where
+    if cell_len(both) <= style.width - _INDENT:
+        return [both]
+    return [finding.where, place] if place else [finding.where]
+
+
+def _how_far(result: Result, finding: Finding) -> list[str]:
+    lines = list(finding.details)
+    if finding.worst is not None:
+        lines = _values(finding.worst, is_gradient=result.suite == "gradients") + lines
+    return lines
+
+
+def _values(worst: Worst, is_gradient: bool) -> list[str]:
+    first, second = ("analytic", "numeric") if is_gradient else ("actual", "expected")
+    of_first = "from backward()" if is_gradient else ""
+    bound = f"+- {worst.tolerance:.0e}" if worst.tolerance else ""
+    of_second = [bound, "from differences of forward()" if is_gradient else ""]
+    numbers = [_number(worst.analytic), _number(worst.numeric)]
+    length = max(map(len, numbers))
+    return [
+        f"{first:<9} {numbers[0]:<{length}}   {of_first}".rstrip(),
+        f"{second:<9} {numbers[1]:<{length}}   {', '.join(filter(None, of_second))}".rstrip(),
+    ]
+
+
+def _number(value: complex) -> str:
+    if value.imag:
+        return f"{value.real: .6e}{value.imag:+.6e}j"
+    return f"{value.real: .6e}"
+
+
+def _label(name: str) -> Text:
+    return styled(f"{name:<{_INDENT}}", "dim")
+
+
+def _labelled(name: str, parts: list[str], style: Style, *, numbers: bool = False) -> list[Text]:
+    """Return `parts` wrapped beside a label; a part that fits stays as it is."""
+    lines = []
+    for part in parts:
+        text = shown(part, style.encoding)
+        fits = cell_len(text) <= style.width - _INDENT
+        lines += [text] if fits else wrap(text, style.width - _INDENT)
+    labels = [_label(name)] + [Text(" " * _INDENT)] * (len(lines) - 1)
+    shape = coloured_numbers if numbers else Text
+    return [label + shape(line) for label, line in zip(labels, lines, strict=False)]

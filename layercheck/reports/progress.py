@@ -1,0 +1,71 @@
+"""What runs right now, on a terminal only, and gone at the end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from layercheck.events import CheckFinished, CheckStarted, Event, LayerStarted
+from layercheck.reports.text import shown
+
+
+class LiveProgress:
+    """One line that follows the events of a run.
+
+    Parameters
+    ----------
+    stream : text stream
+        Nothing is written where it is no terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._encoding = getattr(stream, "encoding", None) or "ascii"
+        console = Console(file=stream, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not console.is_terminal or console.is_dumb_terminal,
+        )
+        self._task = self._progress.add_task("", total=None, visible=False)
+        self._layer = ""
+        self._done: set[str] = set()
+
+    def __enter__(self) -> LiveProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the line away while something else is written to the same terminal."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
+    def follow(self, event: Event) -> None:
+        """Show what an event says."""
+        if isinstance(event, LayerStarted):
+            self._layer = shown(event.name, self._encoding)
+            self._done.clear()
+            self._progress.reset(self._task, total=event.checks, visible=True)
+        elif isinstance(event, CheckStarted):
+            parts = (self._layer, event.id, event.dtype)
+            text = " ".join(shown(part, self._encoding) for part in parts if part)
+            self._progress.update(self._task, description=text)
+        elif isinstance(event, CheckFinished):
+            self._done.add(event.result.id)
+            self._progress.update(self._task, completed=len(self._done))
