@@ -143,8 +143,9 @@ def _as_arrays(layer: Any, name: str, things: Iterable[Any]) -> Arrays:
     return tuple(arrays)
 
 
-def places(layer: Any, kind: str, path: Place = Place(())) -> list[Place]:
+def places(layer: Any, kind: str, path: Place | None = None) -> list[Place]:
     """The places of the declared learnables or states, those of nested layers included."""
+    path = path or Place(())
     own = tuple(getattr(layer, kind, None) or ())
     names = (*(getattr(layer, "learnables", None) or ()), *(getattr(layer, "states", None) or ()))
     found: list[Place] = []
