@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,7 @@ _SHARED = (
     np.ufunc,
     np.dtype,
 )
+_HOOKS = ("__getstate__", "__setstate__", "__deepcopy__", "__reduce__", "__reduce_ex__")
 _LEAVES = (str, bytes, int, float, complex, bool, type(None), range, slice, np.generic)
 
 
@@ -41,16 +43,7 @@ def _parts(item: Any) -> list[Any]:
         return list(item)
     if isinstance(item, types.MethodType):
         return [item.__self__]
-    parts = list(_attributes(item).values())
-    for cls in type(item).__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name in cls.__dict__ and name not in ("__dict__", "__weakref__"):
-                try:
-                    parts.append(cls.__dict__[name].__get__(item))
-                except AttributeError:
-                    continue
-    return parts
+    return [*_attributes(item).values(), *_slots(item).values()]
 
 
 def _attributes(item: Any) -> dict[str, Any]:
@@ -61,11 +54,25 @@ def _attributes(item: Any) -> dict[str, Any]:
     return attributes if isinstance(attributes, dict) else {}
 
 
+def _slots(item: Any) -> dict[str, Any]:
+    values = {}
+    for cls in type(item).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name in cls.__dict__ and name not in ("__dict__", "__weakref__"):
+                try:
+                    values[name] = cls.__dict__[name].__get__(item)
+                except AttributeError:
+                    continue
+    return values
+
+
 def copy_object(root: Any, cast: Callable[[np.ndarray], np.dtype[Any]] | None = None) -> Any:
     """Return a deep copy of `root`.
 
     Unlike ``copy.deepcopy`` it shares what cannot or need not be copied (modules, functions,
-    locks), and arrays that are views of one buffer stay views of one buffer.
+    locks), arrays that are views of one buffer stay views of one buffer, and what a class of the
+    user's says about copying (``__getstate__``, ``__deepcopy__``) is not asked: nothing is lost.
 
     Parameters
     ----------
@@ -76,8 +83,12 @@ def copy_object(root: Any, cast: Callable[[np.ndarray], np.dtype[Any]] | None = 
     """
     memo: dict[int, Any] = {}
     arrays: list[np.ndarray] = []
+    rebuilt: list[tuple[Any, Any]] = []
     for item in reachable(root):
-        if isinstance(item, _SHARED) or not _is_copyable(item):
+        if _says_how_it_is_copied(item):
+            rebuilt.append((item, object.__new__(type(item))))
+            memo[id(item)] = rebuilt[-1][1]
+        elif isinstance(item, _SHARED) or not _is_copyable(item):
             memo[id(item)] = item
         elif isinstance(item, np.ndarray):
             arrays.append(item)
@@ -90,7 +101,19 @@ def copy_object(root: Any, cast: Callable[[np.ndarray], np.dtype[Any]] | None = 
         memo[id(array)] = _same_view(array, owner, owners[id(owner)])
     # deepcopy keeps what the memo lists alive only through this list
     memo[id(memo)] = [root, *arrays]
+    for item, blank in rebuilt:
+        for name, value in (*_attributes(item).items(), *_slots(item).items()):
+            object.__setattr__(blank, name, copy.deepcopy(value, memo))
     return copy.deepcopy(root, memo)
+
+
+def _says_how_it_is_copied(item: Any) -> bool:
+    """Whether a class of the user's, made of plain attributes, has methods for copying it."""
+    cls: Any = type(item)
+    home = cls.__module__.partition(".")[0]
+    if cls.__new__ is not object.__new__ or home in sys.stdlib_module_names | {"numpy"}:
+        return False
+    return any(hook in vars(base) for base in cls.__mro__[:-1] for hook in _HOOKS)
 
 
 def _is_copyable(item: Any) -> bool:

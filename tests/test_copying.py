@@ -97,3 +97,40 @@ def test_reachable_finds_what_is_behind_slots_and_containers():
     array = np.zeros(3)
 
     assert any(item is array for item in reachable({"a": [Slotted((array,))]}))
+
+
+class Forgetful:
+    """Has every method for copying, and each loses the weights or raises."""
+
+    __slots__ = ("__dict__", "scale")
+
+    def __init__(self):
+        self.W = np.ones(3)
+        self.scale = np.ones(2)
+        self.me = self
+
+    def __getstate__(self):
+        return {}
+
+    def __deepcopy__(self, memo):
+        raise RuntimeError("no copies")
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError("no copies")
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: [layer, {"a": layer}]])
+def test_a_copy_loses_nothing_whatever_the_class_says(wrap):
+    layer = Forgetful()
+
+    copied = copy_object(wrap(layer), to_float32)
+    if isinstance(copied, list):
+        assert copied[0] is copied[1]["a"]
+        copied = copied[0]
+
+    assert type(copied) is Forgetful
+    assert copied is not layer
+    assert copied.me is copied
+    assert copied.W.dtype == copied.scale.dtype == np.float32
+    assert np.array_equal(copied.W, layer.W)
+    assert not np.shares_memory(copied.scale, layer.scale)
