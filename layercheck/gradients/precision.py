@@ -33,6 +33,11 @@ class Precision:
     finest: float
     acceptable: float
 
+    @property
+    def largest(self) -> float:
+        """The largest step of all."""
+        return max(*self.pairs, *self.triples)
+
 
 FLOAT64 = Precision(
     eps=2.0**-52,

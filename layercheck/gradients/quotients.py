@@ -86,8 +86,7 @@ class Output:
 
         Without `acceptable` an element must be straight up to rounding.
         """
-        straight, floor = self._judge(found, step)
-        reach = straight if acceptable is None else acceptable * self.scale
+        reach, floor = self._judge(found, step, acceptable)
         rest, shrinking = [], []
         for local, where in _parts(self.open):
             value, spread = found.value[local], found.spread[local]
@@ -103,8 +102,8 @@ class Output:
             rest.append(_indices(where)[rejected])
         self.open, self.shrinking = np.concatenate(rest), np.concatenate(shrinking)
 
-    def _judge(self, found: Measured, step: float) -> tuple[float, float]:
-        """Return the spread that counts as straight, and the floor of the bounds.
+    def _judge(self, found: Measured, step: float, acceptable: float | None) -> tuple[float, float]:
+        """Return the largest spread that is accepted, and the floor of the bounds.
 
         One indicator in many vanishes by accident, so no bound is below twice the median.
         """
@@ -112,13 +111,14 @@ class Output:
         if isinstance(self.open, slice):
             self.value, self.bound = np.zeros(self.base.size), np.zeros(self.base.size)
             self.scale = math.sqrt(float(np.mean(np.nan_to_num(value, posinf=0, neginf=0) ** 2)))
+        reach = 0.0 if acceptable is None else acceptable * self.scale
         moved = (value != 0) | (spread != 0)
-        if not moved.any():
-            return 0.0, 0.0
-        middle = float(np.median(spread[moved]))
-        straight = 8 * middle if middle <= 4 * float(np.median(rounding[moved])) else 0.0
-        floor = 2 * float(np.median(spread[moved] + rounding[moved]))
-        return straight, floor if math.isfinite(floor) else 0.0
+        if acceptable is None and moved.any():
+            middle = float(np.median(spread[moved]))
+            reach = 8 * middle if middle <= 4 * float(np.median(rounding[moved])) else 0.0
+        accepted = moved & (spread <= np.maximum(4 * rounding, reach))
+        bounds = (spread + rounding)[accepted]
+        return reach, 2 * float(np.median(bounds)) if bounds.size else 0.0
 
     def sampled(self, found: Measured, step: float) -> tuple[Array, Array, Array]:
         """Value, spread and rounding of some open elements."""

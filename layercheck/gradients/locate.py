@@ -1,0 +1,151 @@
+"""Find which elements of a wrong gradient are wrong, and show the worst one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from layercheck.gradients.differences import Plan
+from layercheck.gradients.directions import bounded, one_each, only
+from layercheck.gradients.problem import Problem
+from layercheck.gradients.residuals import Residuals, compare
+from layercheck.gradients.structure import Blocks, one_block
+from layercheck.outcome import Worst
+
+_SAMPLES = 6  # positions in a block that are tried one by one before it is bisected
+
+
+def confirm(problem: Problem, candidates: Sequence[int], rng: np.random.Generator) -> Worst | None:
+    """Move candidates alone, trusting no structure; return the worst of those that are wrong."""
+    worst: Worst | None = None
+    for flat in candidates:
+        found = _alone(problem, flat, rng)
+        if found is not None and (worst is None or found.error > worst.error):
+            worst = found
+    return worst
+
+
+def _alone(problem: Problem, flat: int, rng: np.random.Generator) -> Worst | None:
+    first, wrong = _measure(problem, flat, rng)
+    if not wrong:
+        return None
+    if not problem.is_complex:
+        return first
+    other, _ = _measure(problem, flat ^ 1, rng)
+    real, imaginary = (other, first) if flat % 2 else (first, other)
+    return Worst(
+        first.index,
+        complex(real.analytic.real, imaginary.analytic.real),
+        complex(real.numeric.real, imaginary.numeric.real),
+        float(np.hypot(real.error, imaginary.error)),
+        max(real.tolerance, imaginary.tolerance),
+    )
+
+
+def _measure(problem: Problem, flat: int, rng: np.random.Generator) -> tuple[Worst, bool]:
+    v = only(problem, flat, rng)
+    found = compare(problem, one_block(problem), v)
+    step = float(v.reshape(-1)[flat]) or 1.0
+    worst = Worst(
+        problem.index(flat),
+        float(found.analytic) / step,
+        float(found.numeric) / step,
+        float(found.error) / abs(step),
+        float(found.tolerance) / abs(step),
+    )
+    return worst, bool(found.wrong)
+
+
+def sample(
+    problem: Problem, blocks: Blocks, failing: Residuals, plan: Plan, rng: np.random.Generator
+) -> list[int]:
+    """Try some positions of every block one by one; return the wrong elements, worst first."""
+    shape = problem.value.shape
+    size = blocks.size(shape)
+    positions = set(rng.integers(0, size, _SAMPLES - 1).tolist())
+    positions.add(_largest(problem, blocks, failing))
+    found: list[tuple[float, int]] = []
+    for position in sorted(positions):
+        residuals = compare(problem, blocks, one_each(problem, blocks, position, rng), plan)
+        found += worst_elements(problem, blocks, position, residuals)
+    return [flat for _, flat in sorted(found, reverse=True)]
+
+
+def worst_elements(
+    problem: Problem, blocks: Blocks, position: int, residuals: Residuals, most: int = 3
+) -> list[tuple[float, int]]:
+    """The elements at one position of all blocks that are furthest outside their tolerance."""
+    wrong = np.flatnonzero(residuals.wrong)
+    error = residuals.error.reshape(-1)[wrong]
+    order = np.argsort(-error)[:most]
+    flat = flat_indices(blocks, problem.value.shape, position, wrong[order])
+    return list(zip(error[order].tolist(), flat.tolist(), strict=True))
+
+
+def flat_indices(
+    blocks: Blocks, shape: tuple[int, ...], position: int, rows: npt.NDArray[np.intp]
+) -> npt.NDArray[np.intp]:
+    """The flat indices of the elements at `position` inside the blocks numbered `rows`."""
+    free = blocks.free(shape)
+    index: dict[int, npt.NDArray[np.intp]] = {}
+    inside = np.unravel_index(position, [shape[axis] for axis in free])
+    index.update(zip(free, (np.full(rows.shape, i) for i in inside), strict=True))
+    if blocks.tensor:
+        outside = np.unravel_index(rows, [shape[axis] for axis in blocks.tensor])
+        index.update(zip(blocks.tensor, outside, strict=True))
+    flat = np.zeros(rows.shape, np.intp)
+    for axis, length in enumerate(shape):
+        flat = flat * length + index[axis]
+    return flat
+
+
+def _largest(problem: Problem, blocks: Blocks, failing: Residuals) -> int:
+    """The position of the largest gradient in the block that is furthest off."""
+    table = _table(problem.gradient, blocks)
+    block = int(np.argmax(failing.error / np.maximum(failing.tolerance, 1e-300)))
+    return int(np.argmax(np.abs(table[block])))
+
+
+def bisect(
+    problem: Problem,
+    blocks: Blocks,
+    failing: npt.NDArray[np.bool_],
+    plan: Plan,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Halve every failing block at once until one element of each is left."""
+    shape = problem.value.shape
+    size = blocks.size(shape)
+    rows = np.flatnonzero(failing)
+    low, high = np.zeros(rows.size, int), np.full(rows.size, size)
+    while np.any(high - low > 1):
+        middle = (low + high + 1) // 2
+        v = np.zeros(shape)
+        table = _table(v, blocks)
+        places = np.arange(size)
+        chosen = (places >= low[:, None]) & (places < middle[:, None])
+        table[rows] = np.where(chosen, bounded(problem, chosen.shape, rng), 0.0)
+        v = _untable(table, blocks, shape)
+        wrong = compare(problem, blocks, problem.within(v), plan).wrong.reshape(-1)[rows]
+        low, high = np.where(wrong, low, middle), np.where(wrong, middle, high)
+        low = np.minimum(low, high - 1)
+    return [
+        int(flat_indices(blocks, shape, int(position), rows[k : k + 1])[0])
+        for k, position in enumerate(low)
+    ]
+
+
+def _table(array: npt.NDArray[np.float64], blocks: Blocks) -> npt.NDArray[np.float64]:
+    """One row a block, one column a position in it."""
+    order = (*blocks.tensor, *blocks.free(array.shape))
+    return array.transpose(order).reshape(blocks.count(array.shape), -1)
+
+
+def _untable(
+    table: npt.NDArray[np.float64], blocks: Blocks, shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
+    order = (*blocks.tensor, *blocks.free(shape))
+    moved = table.reshape([shape[axis] for axis in order])
+    return moved.transpose(np.argsort(order))

@@ -1,0 +1,109 @@
+"""One direction compared: what backward and the differences say about each block of a tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from layercheck.gradients.differences import Plan, directional_derivative
+from layercheck.gradients.problem import Problem
+from layercheck.gradients.quotients import Array, Derivative, Values
+from layercheck.gradients.structure import Blocks
+
+# The bounds of the outputs add up like random numbers, since the upstream gradient has random
+# signs that are independent of them: six root sums of squares are exceeded with probability
+# 3e-8 (Hoeffding). A few outputs may all lie at their bounds: twice the root sum of the squares
+# of four numbers is at least their sum.
+_MANY, _FEW, _FEW_OUTPUTS = 6.0, 2.0, 4
+_ROUNDING = 16.0  # rounding of the sums and of backward itself, in units of eps
+_IMMATERIAL = 2.0**-36  # a relative error of 1.5e-11: a constant written with ten digits
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Analytic and numeric directional derivatives of every block, and their tolerance.
+
+    Parameters
+    ----------
+    analytic, numeric, tolerance : arrays with one element a block
+    flagged : tuple of bool arrays, one an output
+        Outputs that were left out because they lie on a kink.
+    plan : Plan
+    """
+
+    analytic: Array
+    numeric: Array
+    tolerance: Array
+    flagged: tuple[npt.NDArray[np.bool_], ...]
+    plan: Plan
+
+    @property
+    def error(self) -> Array:
+        """|analytic - numeric|; infinite where either is not a number."""
+        error = np.abs(self.analytic - self.numeric)
+        return np.where(np.isnan(error), np.inf, error)
+
+    @property
+    def wrong(self) -> npt.NDArray[np.bool_]:
+        """Where the two differ by more than the tolerance."""
+        return np.asarray(~(self.error <= self.tolerance))
+
+
+def compare(problem: Problem, blocks: Blocks, v: Values, plan: Plan | None = None) -> Residuals:
+    """Differentiate along `v` and compare with the gradient, block by block."""
+    derivatives, plan = directional_derivative(
+        problem.along(v), problem.outputs, precision=problem.precision, plan=plan
+    )
+    gradient, upstream = _without_kinks(problem, derivatives)
+    with np.errstate(all="ignore"):
+        numeric, tolerance = _numeric(problem, blocks, derivatives, upstream, plan)
+        product = gradient * v
+        analytic = blocks.sum_tensor(product)
+        size = np.sqrt(blocks.sum_tensor(product, product))
+        tolerance += (_ROUNDING * plan.precision.eps + _IMMATERIAL) * size
+    flagged = tuple(derivative.flagged for derivative in derivatives)
+    return Residuals(analytic, numeric, tolerance, flagged, plan)
+
+
+def _without_kinks(
+    problem: Problem, derivatives: Sequence[Derivative]
+) -> tuple[Array, tuple[Array, ...]]:
+    """Leave flagged outputs out of the upstream gradient: exact, since backward is linear."""
+    if not any(derivative.flagged.any() for derivative in derivatives):
+        return problem.gradient, problem.upstream
+    upstream = tuple(
+        np.where(derivative.flagged, 0.0, dz)
+        for derivative, dz in zip(derivatives, problem.upstream, strict=True)
+    )
+    return problem.backward(upstream), upstream
+
+
+def _numeric(
+    problem: Problem,
+    blocks: Blocks,
+    derivatives: Sequence[Derivative],
+    upstream: tuple[Array, ...],
+    plan: Plan,
+) -> tuple[Array, Array]:
+    """Sum upstream times derivative over each block; uses the derivatives' arrays up."""
+    shape = tuple(problem.value.shape[axis] for axis in blocks.tensor)
+    numeric, squares, bounds = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    outputs = 0
+    for k, (derivative, dz) in enumerate(zip(derivatives, upstream, strict=True)):
+        if derivative.flagged.any():
+            derivative.bound[derivative.flagged] = 0.0
+        terms = np.multiply(derivative.value, dz, out=derivative.value)
+        bound = np.multiply(derivative.bound, dz, out=derivative.bound)
+        numeric += blocks.sum_output(k, terms)
+        squares += blocks.sum_output(k, terms, terms)
+        bounds += blocks.sum_output(k, bound, bound)
+        outputs += terms.size
+    per_block = max(1, outputs // max(1, numeric.size))
+    typical = math.sqrt(float(squares.sum()) / max(1, outputs))
+    rounding = np.sqrt(squares) + typical * math.sqrt(per_block)
+    factor = _FEW if per_block <= _FEW_OUTPUTS else _MANY
+    return numeric, factor * np.sqrt(bounds) + _ROUNDING * plan.precision.eps * rounding
