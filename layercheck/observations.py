@@ -191,25 +191,44 @@ def _with_others(
 
 
 def keeps_observations_apart(case: Case, mode: Mode = "forward") -> bool:
-    """Whether no observation's input changes another's output, the seed being the same.
-
-    False too where no output follows the batch size, so that observations cannot be told apart.
+    """Whether every output follows the batch size and no observation's input changes another's.
 
     Raises
     ------
     Skipped
         The pass raises at the layout itself.
     """
+    axes = output_batch_axes(case)
+    return case.batch_size is not None and None not in axes and not observations_meet(case, mode)
+
+
+def observations_meet(case: Case, mode: Mode = "forward") -> bool:
+    """Whether the input of an observation changes the output of another, the seed being the same.
+
+    Outputs that do not follow the batch size belong to no observation.
+    """
     if mode == "forward" and case.subject.facts.one_pass:
         mode = "predict"
-    return case.memo(("keeps_observations_apart", mode), lambda: _keeps_apart(case, mode))
+    return case.memo(
+        ("observations_meet", mode),
+        lambda: any(leaks(case, mode, half).any() for half in halves(case)),
+    )
 
 
-def _keeps_apart(case: Case, mode: Mode) -> bool:
-    axes, base = output_batch_axes(case), case.base(mode)
-    if case.batch_size is None or None in axes or len(base.outputs) != len(axes):
-        return False
-    return not any(leaks(case, mode, half).any() for half in halves(case))
+def is_random(case: Case, mode: Mode) -> bool:
+    """Whether the output of a pass depends on the seed."""
+    if mode == "forward" or case.subject.facts.one_pass:
+        return case.is_random
+    return case.memo("is_random", lambda: _depends_on_seed(case))
+
+
+def _depends_on_seed(case: Case) -> bool:
+    base = case.base("predict")
+    other = case.evaluate(case.point(), "predict", seed=case.seed + 1)
+    return any(
+        np.shape(t) != np.shape(z) or difference(t, z, limit) is not None
+        for t, z, limit in zip(other.outputs, base.outputs, limits(case, base), strict=True)
+    )
 
 
 def halves(case: Case) -> Iterator[np.ndarray]:
@@ -255,7 +274,8 @@ def leaks(case: Case, mode: Mode, changed: np.ndarray) -> np.ndarray:
     ):
         if np.shape(z) != np.shape(t):
             return ~changed
-        moved |= observations_that_differ(t, z, axis, limit)
+        if axis is not None:
+            moved |= observations_that_differ(t, z, axis, limit)
     return np.asarray(moved & ~changed)
 
 
@@ -267,12 +287,7 @@ def limits(case: Case, base: Evaluation) -> tuple[float, ...]:
     )
 
 
-def observations_that_differ(
-    actual: Any, expected: Any, axis: int | None, limit: float
-) -> np.ndarray:
+def observations_that_differ(actual: Any, expected: Any, axis: int, limit: float) -> np.ndarray:
     """Return a mask of the observations whose entries differ by more than `limit`."""
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    if axis is None:
-        return np.array([difference(actual, expected, limit) is not None])
     pairs = zip(np.moveaxis(actual, axis, 0), np.moveaxis(expected, axis, 0), strict=True)
     return np.array([difference(a, b, limit) is not None for a, b in pairs], bool)
