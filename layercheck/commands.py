@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 PROGRAM = "layercheck"
 
@@ -39,38 +38,6 @@ def command_line(arguments: Iterable[str]) -> str:
     return " ".join([PROGRAM, *(quote(argument) for argument in arguments)])
 
 
-@dataclass(frozen=True)
-class Command:
-    """A layercheck command in parts.
-
-    Parameters
-    ----------
-    targets : tuple of str
-    options : mapping, option -> values
-        As ``{"--layout": ("SSCB:5,5,20,8",)}``, printed in this order; a flag has the one
-        value None.
-    """
-
-    targets: tuple[str, ...]
-    options: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return command_line([*map(_as_path, self.targets), *self._options()])
-
-    def _options(self) -> list[str]:
-        found = []
-        for option, values in self.options.items():
-            for value in values:
-                found += [option] if value is None else [option, value]
-        return found
-
-    def one_check(self, target: str, id: str, dtype: str | None) -> Command:
-        """Return the command that runs one check of one target again."""
-        replaced = {"--only": (id,)} | ({} if dtype is None else {"--dtype": (dtype,)})
-        options = {key: replaced.pop(key, values) for key, values in self.options.items()}
-        return Command((target,), options | replaced)
-
-
-def _as_path(target: str) -> str:
-    """Return a target that no parser takes for an option."""
+def as_argument(target: str) -> str:
+    """Return a target such that no parser takes it for an option."""
     return f".{os.sep}{target}" if target.startswith("-") else target

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layercheck.case import Options
 from layercheck.construction import construct
 from layercheck.conventions import adapt
 from layercheck.conventions.request import Request
 from layercheck.errors import LayerError, LayoutError
+from layercheck.fitting import require_fit
 from layercheck.layout import Layout
 from layercheck.outcome import Source
 from layercheck.plan import TargetPlan
@@ -38,13 +40,13 @@ class Prepared:
         return Source(self.plan.loaded.file, self.plan.loaded.line)
 
 
-def prepare(plan: TargetPlan, seed: int) -> Prepared:
+def prepare(plan: TargetPlan, seed: int, options: Options) -> Prepared:
     """Build the layer of a target and turn it into a subject.
 
     Raises
     ------
     UsageError
-        It is no layer, lacks arguments, or the layouts do not fit it.
+        It is no layer, lacks arguments, or the layouts or the values given do not fit it.
     """
     loaded = plan.loaded
     for _, layout in plan.layouts:
@@ -67,10 +69,12 @@ def prepare(plan: TargetPlan, seed: int) -> Prepared:
     )
     try:
         with seeded(seed):
-            return Prepared(plan, adapt(request))
+            subject = adapt(request)
     except LayerError as error:
         check = "contract.initialize" if error.call == "initialize()" else "contract.construct"
         return Prepared(plan, None, (check, error))
+    require_fit(options, subject)
+    return Prepared(plan, subject)
 
 
 def _require_memory(layout: Layout) -> None:

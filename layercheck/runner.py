@@ -100,7 +100,7 @@ def _prepare_all(plan: Plan) -> list[Prepared | LayerResult]:
     for target in plan.targets:
         try:
             with _quiet():
-                prepared.append(prepare(target, plan.seed))
+                prepared.append(prepare(target, plan.seed, plan.options))
         except UsageError as error:
             problems.append(error)
             loaded = target.loaded

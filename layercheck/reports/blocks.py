@@ -8,8 +8,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from layercheck.outcome import Finding, Outcome, Result, Worst
+from layercheck.reports.escaping import shown
 from layercheck.reports.reporter import Style
-from layercheck.reports.text import coloured_numbers, rule_character, shown, styled, wrap
+from layercheck.reports.text import coloured_numbers, rule_character, styled, wrap
 
 _INDENT = 10
 _TITLES = {Outcome.FAILED: ("Failed", "bold red"), Outcome.INCOMPLETE: ("Incomplete", "magenta")}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 
 from layercheck.outcome import Evaluations, LayerResult, Recognised, Result, Verified
+from layercheck.reports.escaping import shown
 from layercheck.reports.reporter import Style
 from layercheck.reports.tally import MARKS, Columns, short_id
-from layercheck.reports.text import shown, styled, wrap
+from layercheck.reports.text import styled, wrap
 
 
 def recognised_lines(layer: LayerResult) -> list[str]:

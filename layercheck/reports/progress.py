@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from layercheck.events import CheckFinished, CheckStarted, Event, LayerStarted
-from layercheck.reports.text import shown
+from layercheck.reports.escaping import shown
 
 
 class LiveProgress:
@@ -20,9 +20,11 @@ class LiveProgress:
     ----------
     stream : text stream
         Nothing is written where it is no terminal.
+    quiet : bool
+        Write nothing at all.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         self._encoding = getattr(stream, "encoding", None) or "ascii"
         console = Console(file=stream, highlight=False)
         self._progress = Progress(
@@ -34,7 +36,7 @@ class LiveProgress:
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
-            disable=not console.is_terminal or console.is_dumb_terminal,
+            disable=quiet or not console.is_terminal or console.is_dumb_terminal,
         )
         self._task = self._progress.add_task("", total=None, visible=False)
         self._layer = ""

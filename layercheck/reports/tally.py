@@ -10,8 +10,9 @@ from typing import Any
 from rich.text import Text
 
 from layercheck.outcome import Evaluations, Outcome, Result, Verified
+from layercheck.reports.escaping import shown
 from layercheck.reports.reporter import Style
-from layercheck.reports.text import coloured_numbers, shown, wrap
+from layercheck.reports.text import coloured_numbers, wrap
 
 _NAME = 13
 _MARKS = 12

@@ -10,10 +10,11 @@ from rich.text import Text
 
 from layercheck.outcome import LayerResult, Result, RunResult
 from layercheck.reports.blocks import blocks, rule
+from layercheck.reports.escaping import shown
 from layercheck.reports.listing import check_lines, recognised_lines
 from layercheck.reports.reporter import PLAIN, Reporter, Style
 from layercheck.reports.tally import Columns, suite_lines
-from layercheck.reports.text import shown, styled, to_string, wrap
+from layercheck.reports.text import styled, to_string, wrap
 
 _INDENT = 7
 

@@ -1,4 +1,4 @@
-"""Text for a terminal: what users wrote made harmless, lines wrapped, styles applied."""
+"""Text for a terminal: lines wrapped, styles applied."""
 
 from __future__ import annotations
 
@@ -14,24 +14,6 @@ from layercheck.reports.reporter import Style
 
 _GLUE = "\0"
 _NUMBER = re.compile(r"(?<![\w.:/,=])[-+]?\d[\d,]*(\.\d+)?(e[-+]\d+)?(?![\w:=/]|\.\w)")
-
-
-def shown(text: str, encoding: str = "utf-8") -> str:
-    r"""Return text of the user's so that it cannot move the cursor, colour or break a line.
-
-    Control characters, line ends, invisible letters and what `encoding` lacks are escaped.
-
-    Examples
-    --------
-    >>> shown("a\x1b[31mb\n")
-    'a\\x1b[31mb\\n'
-    """
-    escaped = "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
-    return escaped.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _escape(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -1,0 +1,5 @@
+"""``python -m layercheck``."""
+
+from layercheck.cli import main
+
+main()
