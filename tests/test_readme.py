@@ -1,0 +1,58 @@
+"""What the README shows is what the program does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+import readme
+
+TEXT = readme.README.read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)
+
+
+def test_the_made_parts_are_up_to_date():
+    assert readme.filled(TEXT) == TEXT, "run python tests/readme.py"
+
+
+def test_the_picture_is_up_to_date():
+    def words(svg):
+        return re.sub(r"[\d.e+-]+", "", svg)
+
+    stored = readme.PICTURE.read_text(encoding="utf-8")
+
+    assert words(readme.picture()) == words(stored), "run python tests/readme.py"
+
+
+def test_the_first_two_commands_are_one_line_each():
+    first, second = blocks("console")[:2]
+
+    assert first.count("\n") == second.count("\n") == 1
+    assert "layercheck examples/prelu.py --layout SSCB:24,24,20,128" in first
+    assert "pytest" in second
+
+
+def test_the_python_of_the_readme_runs_and_its_layer_passes(tmp_path):
+    code = "\n".join(blocks("python"))
+    (tmp_path / "tour.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "tour.py")], capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert ", 0 Failed, 0 Incomplete, " in done.stdout
+
+
+@pytest.mark.parametrize("command", re.findall(r"`layercheck (--[^`]+)`", TEXT))
+def test_a_command_of_the_text_works(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "layercheck", *command.split()], capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
