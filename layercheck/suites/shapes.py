@@ -1,0 +1,309 @@
+"""Shapes: the passes run at the layout, and what they return has the sizes it should have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from layercheck.case import Case, Point
+from layercheck.errors import LayerError, ReturnError
+from layercheck.layout import Layout
+from layercheck.observations import keeps_observations_apart, limits, output_layouts
+from layercheck.outcome import Source
+from layercheck.subject import Evaluation, Mode
+from layercheck.suite import Check, Suite
+from layercheck.suites.evidence import (
+    Tensor,
+    line_of_error,
+    output_name,
+    sizes,
+    source_of_backward,
+    source_of_error,
+    source_of_pass,
+    tensors,
+)
+from layercheck.suites.shape_causes import cause_of_shape
+from layercheck.tolerances import difference
+from layercheck.verdict import fail, skip
+from layercheck.where import describe_index, labels_for
+
+_BOTH: tuple[Mode, ...] = ("predict", "forward")
+
+
+def predict(case: Case) -> None:
+    """Predict runs at the layout and returns arrays.
+
+    Every other check needs it. Usual causes: sizes that do not fit the constructor's arguments,
+    axes in another order than the layout's labels, a constant that fits one batch size only.
+    Compare the sizes in the message with what the layer was built for.
+    """
+    _require_runs(case, "predict")
+
+
+def forward(case: Case) -> None:
+    """The forward pass of training runs at the layout and returns arrays.
+
+    Gradients are those of this pass. Usual causes of an exception are those of
+    ``shapes.predict``.
+    """
+    if case.subject.facts.one_pass:
+        skip("the layer has one pass for both; shapes.predict ran it")
+    _require_runs(case, "forward")
+
+
+def _require_runs(case: Case, mode: Mode) -> None:
+    source = source_of_pass(case, mode)
+    _require_callable(case, source, mode)
+    try:
+        case.attempt(mode)
+    except ReturnError:
+        skip("needs contract.signatures")
+    except LayerError as error:
+        _fail_raised(case, error, source, case.layouts)
+
+
+def _require_callable(case: Case, source: Source | None, name: str) -> None:
+    """Skip where the arguments do not fit: that is what contract.signatures asks."""
+    called = (source.function if source else None) or name
+    start = f"{called.rpartition('.')[2]}("
+    if any(problem.startswith(start) for problem in case.subject.facts.signatures):
+        skip("needs contract.signatures")
+
+
+def _fail_raised(
+    case: Case, error: LayerError, source: Source | None, layouts: tuple[Layout, ...]
+) -> None:
+    fail(
+        f"{error}.",
+        where=f"at {sizes(case, layouts)}",
+        source=source_of_error(error, source),
+        details=line_of_error(error),
+    )
+
+
+def forward_matches_predict(case: Case) -> None:
+    """Predict and forward return arrays of the same sizes, and of the same values if they can.
+
+    A network is trained with one pass and used with the other. Values are compared where the
+    layer is neither random nor stateful and keeps observations apart: then there is no reason
+    for a difference. Usual cause: a term that only one of the two has.
+    """
+    if case.subject.facts.one_pass:
+        skip("the layer has one pass for both")
+    first, second = case.base("predict"), case.base("forward")
+    source = source_of_pass(case, "forward")
+    _require_same_sizes(first, second, source)
+    if not case.subject.states and not case.is_random and keeps_observations_apart(case):
+        _require_same_values(case, first, second, source)
+
+
+def _require_same_sizes(first: Evaluation, second: Evaluation, source: Source | None) -> None:
+    shapes = [[np.shape(z) for z in done.outputs] for done in (first, second)]
+    if len(shapes[0]) != len(shapes[1]):
+        fail(
+            f"predict() returns {len(shapes[0])} outputs and forward() {len(shapes[1])}.",
+            source=source,
+            fix="Return the same outputs from both.",
+        )
+    for number, (a, b) in enumerate(zip(*shapes, strict=True)):
+        if a != b:
+            fail(
+                f"The {output_name(number, len(shapes[0]))} has shape {a} in predict() and "
+                f"{b} in forward().",
+                source=source,
+                fix="Return the same sizes from both.",
+            )
+
+
+def _require_same_values(
+    case: Case, first: Evaluation, second: Evaluation, source: Source | None
+) -> None:
+    count = len(first.outputs)
+    bounds = map(max, limits(case, first), limits(case, second))
+    for number, (a, b, limit, layout) in enumerate(
+        zip(first.outputs, second.outputs, bounds, output_layouts(case), strict=True)
+    ):
+        found = difference(b, a, limit)
+        if found is not None:
+            labels = labels_for(np.shape(a), layout)
+            fail(
+                f"forward() and predict() return another {output_name(number, count)} for the "
+                "same input, though the layer is neither random nor stateful.",
+                where=f"{found.wrong} of {np.size(a)} elements; worst at "
+                f"{describe_index(found.worst.index, labels, 'z')}: "
+                f"{found.worst.analytic:.6g} in forward(), {found.worst.numeric:.6g} in predict()",
+                source=source,
+                worst=found.worst,
+                wrong=found.wrong,
+                fix="Compute the same in both.",
+            )
+
+
+def output_layout(case: Case) -> None:
+    """Every output has the layout that is declared for it.
+
+    The next layer is built for the declared sizes. Usual causes: a label that the layer drops
+    or moves, and a size computed for another stride or padding.
+    """
+    declared = case.subject.facts.outputs
+    if not any(layout is not None for layout in declared):
+        skip(
+            "no output layout is declared; output_layout(self, layout) or "
+            "--declare output=FORMAT says it"
+        )
+    outputs = case.base().outputs
+    source = case.subject.sources.get("output_layout") or source_of_pass(case, "forward")
+    if len(declared) != len(outputs):
+        fail(
+            f"{len(declared)} output layouts are declared, and there are {len(outputs)} outputs.",
+            source=source,
+            fix="Declare one layout for each output.",
+        )
+    for number, (layout, z) in enumerate(zip(declared, outputs, strict=True)):
+        problem = None if layout is None else _misfit(case, layout, np.shape(z))
+        if problem is not None:
+            fail(
+                f"The {output_name(number, len(outputs))} is declared as {layout}, and {problem}.",
+                where=output_name(number, len(outputs)),
+                source=source,
+                fix="Declare the layout that the output has, or return the one declared.",
+            )
+
+
+def _misfit(case: Case, layout: Any, shape: tuple[int, ...]) -> str | None:
+    """Say how an output's shape differs from its layout; None where it does not."""
+    if not isinstance(layout, Layout):
+        return f"that is no layout but of type {type(layout).__name__}"
+    if layout.rank != len(shape):
+        return f"its shape is {shape}"
+    for label, declared, n in zip(layout.format, layout.size, shape, strict=True):
+        expected = case.batch_size if label == "B" and declared is None else declared
+        if expected is not None and expected != n:
+            return f"its shape is {shape}: {label} has size {n}, not {expected}"
+    return None
+
+
+def gradients(case: Case) -> None:
+    """Backward runs, and each gradient has the shape of its array.
+
+    NumPy broadcasts a gradient of a wrong shape into an update without a word: a bias of shape
+    (3,) becomes (8, 3) after one step. Usual causes: no sum over the axes along which a
+    learnable was broadcast, a sum over too many, a missing ``keepdims=True``, a transposed
+    product. None is right for integer inputs only.
+    """
+    case.require_backward()
+    evaluation = case.base()
+    source = source_of_backward(case)
+    _require_callable(case, source, "backward")
+    try:
+        found = case.attempt_gradients()
+    except ReturnError:
+        skip("needs contract.signatures")
+    except LayerError as error:
+        _fail_raised(case, error, source, case.layouts)
+    else:
+        paired = {slot.name for slot in case.subject.learnables if slot.gradient is not None}
+        for tensor in tensors(case, case.point(), found):
+            if tensor.kind != "learnable" or tensor.name in paired:
+                _require_gradient_shape(tensor, source, evaluation)
+
+
+def _require_gradient_shape(tensor: Tensor, source: Source | None, evaluation: Evaluation) -> None:
+    if tensor.integer:
+        return
+    if tensor.gradient is None:
+        fail(
+            f"backward() returned no gradient for {tensor.title}.",
+            where=tensor.title,
+            source=source,
+            fix="Return an array of its shape; None is for integer inputs.",
+        )
+    actual, expected = np.shape(tensor.gradient), np.shape(tensor.value)
+    if actual != expected:
+        cause = cause_of_shape(tensor, evaluation)
+        fail(
+            f"backward() returned a gradient of shape {actual} for {tensor.title}, which has "
+            f"shape {expected}.",
+            where=tensor.title,
+            source=source,
+            cause=cause.cause if cause else None,
+            fix=cause.fix if cause else f"Return an array of shape {expected}.",
+        )
+
+
+def unknown_sizes(case: Case) -> None:
+    """The layer runs at other sizes of the labels whose size is given as ``?``.
+
+    A ``?`` claims that any size will do. Usual causes of a failure: a size kept from the first
+    input, and a constant in a reshape.
+    """
+    if not any(layout.has_unknown for layout in case.subject.layouts):
+        skip(f"no size of the layout is unknown; {_with_unknown(case)} claims any size")
+    if case.options.data:
+        skip("--data gives the values, and so the sizes, of the inputs")
+    for layouts in _other_sizes(case.subject.layouts):
+        _require_runs_at(case, layouts)
+
+
+def _with_unknown(case: Case) -> str:
+    """The option that leaves a size of the first layout unknown, B where there is one."""
+    layout = case.subject.layouts[0]
+    label = "B" if "B" in layout.format else layout.format[-1:]
+    return f"--layout {layout.with_size(label, None)}" if label else "?"
+
+
+def _other_sizes(layouts: tuple[Layout, ...]) -> Iterator[tuple[Layout, ...]]:
+    """Smaller and larger sizes than those of the case (4, 5, 7, 11), odd and even ones."""
+    yield tuple(layout.resolved(3, (6, 8, 9, 10)) for layout in layouts)
+    yield tuple(layout.resolved(7, (12, 13, 15, 16)) for layout in layouts)
+
+
+def _require_runs_at(case: Case, layouts: tuple[Layout, ...]) -> None:
+    modes: tuple[Mode, ...] = ("predict",) if case.subject.facts.one_pass else _BOTH
+    backward = case.subject.facts.backward == "written"
+    for mode in modes:
+        case.base(mode)
+    if backward:
+        case.gradients()
+    source = None
+    try:
+        point = _point_at(case, layouts)
+        for mode in modes:
+            source = source_of_pass(case, mode)
+            evaluation = case.evaluate(point, mode)
+        if backward:
+            source = source_of_backward(case)
+            _require_gradients_at(case, point, evaluation)
+    except LayerError as error:
+        _fail_raised(case, error, source, layouts)
+
+
+def _require_gradients_at(case: Case, point: Point, evaluation: Evaluation) -> None:
+    found = case.pull_back(evaluation, case.upstream(evaluation.outputs))
+    for tensor in tensors(case, point, found):
+        if tensor.gradient is not None:
+            _require_gradient_shape(tensor, source_of_backward(case), evaluation)
+
+
+def _point_at(case: Case, layouts: tuple[Layout, ...]) -> Point:
+    """Arguments at other sizes, with the learnables of a layer initialised for them."""
+    live = case.subject.build(case.dtype, layouts)
+    learnables = tuple(case.cast(w) for w in live.learnables())
+    return replace(case.point(sizes=layouts), learnables=learnables)
+
+
+suite = Suite(
+    "shapes",
+    "The passes run at the layout, and sizes are what they should be.",
+    (
+        Check("predict", predict, dtypes="all"),
+        Check("forward", forward, dtypes="all"),
+        Check("forward_matches_predict", forward_matches_predict),
+        Check("output_layout", output_layout),
+        Check("gradients", gradients, dtypes="all"),
+        Check("unknown_sizes", unknown_sizes),
+    ),
+)
