@@ -58,11 +58,10 @@ def _of_file(name: str, file: str) -> dict[str, np.ndarray]:
 
 def _read(file: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with Path(file).open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(
-                    f"{file!r} holds one array and no names: it is a .npy file. {_SAVE}"
-                )
+                raise DataError(f"{file!r} is a .npy file: it names no inputs. {_SAVE}")
             arrays = {name: _member(archive, name, file) for name in archive.files}
     except OSError as error:
         raise DataError(f"{file!r} cannot be read: {error.strerror or describe(error)}.") from error
