@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from layercheck.conventions.places import Place
+from layercheck.conventions.tree import sublayers
 from layercheck.copying import copy_object
 from layercheck.layout import Layout
 from layercheck.subject import Array, Arrays, Gradients, Instance, Mode, Pass
@@ -44,12 +45,7 @@ class LiveLayer:
 
     def roots(self) -> tuple[Any, ...]:
         """The layer, its class's attributes and its module's globals."""
-        module = sys.modules.get(type(self.layer).__module__)
-        shared = [vars(cls) for cls in type(self.layer).__mro__[:-1]]
-        held = [value for names in shared for value in dict(names).values()]
-        globals_ = dict(vars(module)).values() if module and _is_user_module(module) else ()
-        generators = [g for g in (*held, *globals_) if _is_generator(g)]
-        return (self.layer, *generators)
+        return generator_roots(self.layer)
 
     def assign(self, learnables: Sequence[Array], states: Sequence[Array]) -> None:
         """Write copies of the values into the layer."""
@@ -84,6 +80,18 @@ class LiveLayer:
     def clear_gradients(self) -> None:
         """Call the layer's method that empties its gradient buffers."""
         self.driver.clear_gradients(self.layer)
+
+
+def generator_roots(layer: Any) -> tuple[Any, ...]:
+    """Return a layer, and the generators in its classes and modules and those of its parts."""
+    classes = {id(type(item)): type(item) for item in (layer, *sublayers(layer).values())}
+    modules = {sys.modules.get(cls.__module__) for cls in classes.values()}
+    modules |= {sys.modules.get(name) for name in getattr(layer, "module_names", ())}
+    shared = [dict(vars(base)) for cls in classes.values() for base in cls.__mro__[:-1]]
+    shared += [dict(vars(module)) for module in modules if module and _is_user_module(module)]
+    held = [value for names in shared for value in names.values()]
+    unique = {id(value): value for value in held if _is_generator(value)}
+    return (layer, *unique.values())
 
 
 def _is_generator(value: Any) -> bool:

@@ -38,7 +38,7 @@ class Request:
 
     layer: Any
     name: str
-    source: Source = Source()
+    source: Source = field(default_factory=Source)
     layouts: tuple[tuple[str | None, Layout], ...] = ()
     declared: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)

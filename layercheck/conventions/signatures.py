@@ -22,12 +22,15 @@ class Signature:
         It takes ``*args``.
     keywords : tuple of str
         Keyword-only parameters.
+    takes_any_keyword : bool
+        It takes ``**kwargs``.
     """
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     variable: bool = False
     keywords: tuple[str, ...] = ()
+    takes_any_keyword: bool = False
 
     @property
     def positional(self) -> tuple[str, ...]:
@@ -45,7 +48,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        return Signature(variable=True)
+        return Signature(variable=True, takes_any_keyword=True)
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     positional = [p for p in parameters if p.kind in kinds]
     return Signature(
@@ -53,6 +56,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
         tuple(p.name for p in positional if p.default is not p.empty),
         any(p.kind is p.VAR_POSITIONAL for p in parameters),
         tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
+        any(p.kind is p.VAR_KEYWORD for p in parameters),
     )
 
 

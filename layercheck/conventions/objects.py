@@ -1,0 +1,175 @@
+"""Objects with a forward and a backward method, turned into subjects.
+
+What signatures and names leave open is learnt from trial runs on copies with small data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from layercheck.conventions.anatomy import Anatomy, dissect, read_only
+from layercheck.conventions.calls import BackwardCall, ForwardCall, read_backward, read_forward
+from layercheck.conventions.driving import ObjectDriver
+from layercheck.conventions.live import builder, generator_roots
+from layercheck.conventions.losses import refuse_loss
+from layercheck.conventions.pairing import is_parameter_value
+from layercheck.conventions.places import Place
+from layercheck.conventions.request import Request
+from layercheck.conventions.signatures import signature_of, source_of
+from layercheck.conventions.sources import At
+from layercheck.conventions.tree import method_of
+from layercheck.conventions.trials import find_bench
+from layercheck.conventions.vocabulary import CLEAR, RESET
+from layercheck.copying import copy_object
+from layercheck.errors import DeclarationError, LayerError, nearest
+from layercheck.layout import Layout
+from layercheck.outcome import Source
+from layercheck.randomness import seeded
+from layercheck.subject import Facts, Slot, Subject
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a convention knows about its layers.
+
+    Parameters
+    ----------
+    forward, backward : str
+        The names of the passes; no backward: None.
+    prepare : callable, (layer, layouts) -> None, optional
+        Initialises a new layer.
+    several_forwards : bool
+        One backward serves all forwards since the last.
+    """
+
+    convention: str
+    forward: str
+    backward: str | None
+    prepare: Callable[[Any, tuple[Layout, ...]], None] | None = None
+    several_forwards: bool = False
+
+
+def adapt_object(request: Request, protocol: Protocol) -> Subject:
+    """Turn an object into a subject."""
+    pristine = copy_object(request.layer)
+    forward = read_forward(pristine, protocol.forward, request)
+    refuse_loss(request, pristine, protocol.forward, protocol.backward)
+    reset = _method(request, pristine, RESET, request.declarations.reset)
+    backward = None
+    if protocol.backward is not None:
+        backward = read_backward(pristine, protocol.backward, forward.inputs, request)
+    layouts = request.ordered_layouts(forward.inputs)
+    base = prepared(pristine, protocol, layouts, request.seed)
+    bench = find_bench(base, forward, layouts, request.seed)
+    if isinstance(bench, LayerError):
+        anatomy = read_only(request, base, forward, backward)
+    else:
+        anatomy = dissect(request, base, forward, backward, bench)
+
+    def prepare(at: tuple[Layout, ...]) -> Any:
+        return anatomy.finish(prepared(pristine, protocol, at, request.seed), at)
+
+    clear = _method(request, pristine, CLEAR, None)
+    driver = replace(anatomy.driver, reset_method=reset, clear_method=clear)
+    anatomy = replace(anatomy, driver=driver)
+    return _subject(request, protocol, pristine, layouts, anatomy, prepare)
+
+
+def prepared(pristine: Any, protocol: Protocol, layouts: tuple[Layout, ...], seed: int) -> Any:
+    """Return a copy of the layer, initialised for the layouts."""
+    layer = copy_object(pristine)
+    if protocol.prepare is not None:
+        with seeded(seed, *generator_roots(layer)):
+            protocol.prepare(layer, tuple(layout.resolved() for layout in layouts))
+    return layer
+
+
+def _subject(
+    request: Request,
+    protocol: Protocol,
+    pristine: Any,
+    layouts: tuple[Layout, ...],
+    anatomy: Anatomy,
+    prepare: Callable[[tuple[Layout, ...]], Any],
+) -> Subject:
+    driver = anatomy.driver
+    learnables = tuple(place for place, _, _ in anatomy.learnables)
+    states = tuple(place for place, _, _ in anatomy.states)
+    buffers = tuple(
+        where.place
+        for where in driver.learnables
+        if isinstance(where, At) and isinstance(where.place.find(anatomy.base), np.ndarray)
+    )
+    return Subject(
+        name=request.name,
+        framework="numpy",
+        convention=protocol.convention,
+        layer=request.layer,
+        source=request.source,
+        sources=_sources(pristine, driver.forward, driver.backward),
+        input_names=driver.forward.inputs,
+        layouts=layouts,
+        learnables=tuple(
+            Slot(slot_name(anatomy.base, place), place.find(anatomy.base), found, gradient)
+            for place, found, gradient in anatomy.learnables
+        ),
+        states=tuple(
+            Slot(slot_name(anatomy.base, place), place.find(anatomy.base), found, None, recurrent)
+            for place, found, recurrent in anatomy.states
+        ),
+        facts=_facts(request, protocol, driver, anatomy),
+        build=builder(prepare, driver, learnables, states, buffers),
+        notes=anatomy.notes,
+    )
+
+
+def slot_name(layer: Any, place: Place) -> str:
+    """Return the name of a learnable; the value of a parameter object has the object's name."""
+    return Place(place.steps[:-1]).name if is_parameter_value(layer, place) else place.name
+
+
+def _method(
+    request: Request, layer: Any, names: tuple[str, ...], declared: str | None
+) -> str | None:
+    if declared is not None:
+        if callable(getattr(layer, declared, None)):
+            return declared
+        known = [name for name in dir(layer) if not name.startswith("__")]
+        raise DeclarationError(
+            f"{request.name} has no method {declared!r}.{nearest(declared, known)} "
+            "Write --declare reset=METHOD."
+        )
+    found = [name for name in names if method_of(layer, (name,))]
+    return next((name for name in found if signature_of(getattr(layer, name)).accepts(0)), None)
+
+
+def _sources(layer: Any, forward: ForwardCall, backward: BackwardCall | None) -> dict[str, Source]:
+    names = {"predict": forward.name("predict"), "forward": forward.method}
+    if backward is not None:
+        names["backward"] = backward.method
+    return {
+        key: source_of(getattr(layer, name), f"{type(layer).__name__}.{name}")
+        for key, name in names.items()
+    }
+
+
+def _facts(request: Request, protocol: Protocol, driver: ObjectDriver, anatomy: Anatomy) -> Facts:
+    declarations = request.declarations
+    return Facts(
+        one_pass=driver.forward.training.one_pass,
+        backward="none" if driver.backward is None else "written",
+        memory="handed over" if driver.results.memory else "in the object",
+        several_forwards=protocol.several_forwards,
+        announces_update=anatomy.announces_update,
+        reset=driver.reset_method is not None,
+        clears_gradients=driver.clear_method is not None,
+        outputs=request.output_layouts(driver.results.count or 1),
+        mixes=declarations.mixes,
+        learnable_gradients=declarations.learnable_gradients,
+        signatures=anatomy.signatures,
+        claims_gpu=request.names_cupy,
+    )

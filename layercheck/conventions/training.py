@@ -1,0 +1,193 @@
+"""How a layer is told whether it is training: an argument, an attribute, methods, two passes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from layercheck.calling import call_layer
+from layercheck.conventions.places import Place
+from layercheck.conventions.signatures import Signature, signature_of
+from layercheck.conventions.tree import attributes, is_users, walk
+from layercheck.conventions.vocabulary import (
+    EVALUATE_METHODS,
+    EVALUATION,
+    MODE,
+    TRAIN,
+    TRAIN_METHODS,
+    normal,
+)
+from layercheck.errors import DeclarationError, nearest
+
+_PREDICT = ("predict", "inference", "infer")
+_OTHER_MODE = {"train": "test", "training": "testing", "fit": "predict"}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A value that says whether the layer trains: an argument's name or an attribute's place."""
+
+    where: Any
+    training: Any
+    predicting: Any
+
+    def value(self, mode: str) -> Any:
+        """Return the value for a mode."""
+        return self.training if mode == "forward" else self.predicting
+
+
+@dataclass(frozen=True)
+class Training:
+    """Every way in which one layer is told the mode.
+
+    Parameters
+    ----------
+    argument : Flag or None
+        An argument of the forward pass.
+    attributes : tuple of Flag
+        Attributes of the layer and of its nested layers.
+    methods : (str, str) or None
+        The methods that switch to training and to prediction.
+    predict : str or None
+        A pass of its own for prediction.
+    """
+
+    argument: Flag | None = None
+    attributes: tuple[Flag, ...] = ()
+    methods: tuple[str, str] | None = None
+    predict: str | None = None
+
+    @property
+    def one_pass(self) -> bool:
+        """Whether nothing tells the layer the mode."""
+        return not (self.argument or self.attributes or self.methods or self.predict)
+
+    def switch(self, layer: Any, mode: str) -> None:
+        """Tell the layer the mode, as far as that needs no argument."""
+        if self.methods is not None:
+            name = self.methods[mode != "forward"]
+            call_layer(f"{name}()", getattr(layer, name))
+        for flag in self.attributes:
+            flag.where.put(layer, flag.value(mode))
+
+    def keywords(self, mode: str) -> dict[str, Any]:
+        """Return the keyword argument of the forward pass that says the mode."""
+        return {} if self.argument is None else {self.argument.where: self.argument.value(mode)}
+
+
+def read_training(layer: Any, forward: str, declared: str | None) -> Training:
+    """Find how `layer` is told the mode.
+
+    Parameters
+    ----------
+    forward : str
+        The name of its forward pass.
+    declared : str or None
+        The argument or attribute that ``--declare train=`` names.
+    """
+    method = getattr(layer, forward)
+    argument = argument_flag(method, declared)
+    flags = tuple(_attribute_flags(layer, method, declared))
+    if declared is not None and argument is None and not flags:
+        known = [*signature_of(method).positional, *attributes(layer)]
+        raise DeclarationError(
+            f"train={declared} names neither an argument of {forward}() nor an attribute."
+            f"{nearest(declared, known)} {forward}() takes "
+            f"{', '.join(signature_of(method).positional) or 'nothing'}."
+        )
+    methods = None if argument else _methods(layer)
+    predict = None if argument or flags or methods else _predict(layer, forward)
+    return Training(argument, () if methods else flags, methods, predict)
+
+
+def argument_flag(method: Any, declared: str | None = None) -> Flag | None:
+    """Return the argument of a pass that says whether it trains."""
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    for parameter in parameters:
+        if parameter.name == declared or (declared is None and is_flag_name(parameter.name)):
+            default = None if parameter.default is parameter.empty else parameter.default
+            return _flag(parameter.name, parameter.name, default)
+    return None
+
+
+def is_flag_name(name: str) -> bool:
+    """Whether an argument of this name says whether the layer trains."""
+    return normal(name) in TRAIN | EVALUATION | MODE
+
+
+def _flag(where: Any, name: str, value: Any) -> Flag:
+    """Return the flag; `value` is what it is by default, and tells its type."""
+    if isinstance(value, str):
+        lowered = value.lower()
+        training = value if lowered in _OTHER_MODE else "train"
+        return Flag(where, training, _OTHER_MODE.get(training.lower(), "test"))
+    if normal(name) in MODE and not isinstance(value, (bool, int)):
+        return Flag(where, "train", "test")
+    means_evaluation = normal(name) in EVALUATION
+    return Flag(where, not means_evaluation, means_evaluation)
+
+
+def _attribute_flags(layer: Any, method: Any, declared: str | None) -> Iterator[Flag]:
+    if declared is not None:
+        place = Place.attribute(*declared.split("."))
+        value = place.find(layer)
+        if isinstance(value, (bool, str)):
+            yield _flag(place, place.steps[-1][1], value)
+        return
+    used = _names_used(layer)
+    for place, value in [*_own(layer), *walk(layer)]:
+        kind, name = place.steps[-1]
+        if kind != "attribute" or not isinstance(value, (bool, str)) or name not in used:
+            continue
+        is_mode = isinstance(value, str) and normal(name) in MODE and value.lower() in _MODES
+        if is_mode or (isinstance(value, bool) and normal(name) in TRAIN | EVALUATION):
+            yield _flag(place, name, value)
+
+
+_MODES = {*_OTHER_MODE, *_OTHER_MODE.values(), "eval", "evaluate", "evaluation", "inference"}
+
+
+def _own(layer: Any) -> Iterator[tuple[Place, Any]]:
+    """Yield flags that are attributes of the class."""
+    for cls in type(layer).__mro__[:-1]:
+        for name, value in vars(cls).items() if is_users(cls) else ():
+            if isinstance(value, (bool, str)) and name not in vars(layer):
+                yield Place.attribute(name), value
+
+
+def _names_used(layer: Any) -> set[str]:
+    """Return the attribute names that the methods of the layer and its parts mention."""
+    classes = {type(layer)} | {type(value) for _, value in walk(layer) if is_users(type(value))}
+    names: set[str] = set()
+    for cls in {base for each in classes for base in each.__mro__ if is_users(base)}:
+        for name, method in vars(cls).items():
+            code = getattr(method, "__code__", None)
+            if code is not None and name != "__init__":
+                names.update(code.co_names)
+    return names
+
+
+def _methods(layer: Any) -> tuple[str, str] | None:
+    train = next((name for name in TRAIN_METHODS if _is_switch(layer, name)), None)
+    evaluate = next((name for name in EVALUATE_METHODS if _is_switch(layer, name)), None)
+    return (train, evaluate) if train and evaluate else None
+
+
+def _is_switch(layer: Any, name: str) -> bool:
+    method = getattr(layer, name, None)
+    return callable(method) and _signature(method).accepts(0)
+
+
+def _signature(method: Any) -> Signature:
+    return signature_of(method)
+
+
+def _predict(layer: Any, forward: str) -> str | None:
+    if forward in _PREDICT:
+        return None
+    return next((name for name in _PREDICT if callable(getattr(layer, name, None))), None)
