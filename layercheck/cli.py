@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -43,9 +42,6 @@ class _Program(click.Command):
         except KeyboardInterrupt:
             _say("Interrupted before anything was done.")
             return INTERRUPTED
-        except BrokenPipeError:
-            _forget_stdout()
-            return FAILED
         except Exception:
             return _own_bug()
 
@@ -168,10 +164,11 @@ def _print_version() -> int:
 
 def _print_pages(id: str | None) -> int:
     import layercheck.explain as pages
-    from layercheck.reports.output import style_of
+    from layercheck.reports.output import style_of, write_stream
 
     suites, width = _suites(), style_of(sys.stdout).width
-    _write(pages.list_checks(suites, width) if id is None else pages.explain(id, suites, width))
+    page = pages.list_checks(suites, width) if id is None else pages.explain(id, suites, width)
+    write_stream(sys.stdout, page)
     return OK
 
 
@@ -251,13 +248,3 @@ def _say(message: str) -> None:
     from layercheck.reports.escaping import shown_lines
 
     click.echo(shown_lines(message, sys.stderr.encoding or "ascii"), err=True)
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _forget_stdout() -> None:
-    """Nobody reads stdout any more; keep the interpreter from writing to it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

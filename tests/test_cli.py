@@ -551,6 +551,25 @@ def test_an_ascii_stream_gets_ascii(folder):
     assert done.stdout.isascii()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX pipe")
+def test_a_pipe_that_nobody_reads_changes_no_status(folder):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "layercheck", "good.py", "--layout", X]
+    done = subprocess.run(
+        [*command, "--only", "contract.construct", "--report", "json:a.json"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert (folder / "a.json").exists()
+
+
 SLOW = """
 import time
 from pathlib import Path

@@ -59,6 +59,15 @@ def style_of(stream: TextIO, verbosity: int = 0) -> Style:
     )
 
 
+def write_stream(stream: TextIO, text: str) -> None:
+    """Write to a stream; one that nobody reads any more (``| head``) is given up quietly."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def write_file(output: Output, result: RunResult, verbosity: int = 0) -> None:
     """Write a report to its path, if it has one: whole or not at all.
 

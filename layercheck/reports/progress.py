@@ -8,6 +8,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from layercheck.events import CheckFinished, CheckStarted, Event, LayerStarted
 from layercheck.reports.escaping import shown
@@ -28,7 +29,11 @@ class LiveProgress:
         self._encoding = getattr(stream, "encoding", None) or "ascii"
         console = Console(file=stream, highlight=False)
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
             BarColumn(20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -8,7 +8,7 @@ from layercheck.events import LayerFinished, RunFinished, RunStarted
 from layercheck.outcome import LayerResult, Outcome, RunResult
 from layercheck.plan import Plan
 from layercheck.reports import terminal
-from layercheck.reports.output import style_of
+from layercheck.reports.output import style_of, write_stream
 from layercheck.reports.progress import LiveProgress
 from layercheck.reports.reporter import Reporter
 from layercheck.runner import run
@@ -69,16 +69,16 @@ class Session:
         if not self.anything_ran:
             self._explain_nothing(result)
         elif self._grows:
-            self._write(self._sections() + terminal.ending(result, self._style))
+            write_stream(self._stdout, self._sections() + terminal.ending(result, self._style))
         else:
-            self._write(self._reporter.render(result, self._style))
+            write_stream(self._stdout, self._reporter.render(result, self._style))
 
     def _add(self, layer: LayerResult, progress: LiveProgress) -> None:
         self._held.append(layer)
         self.anything_ran |= any(each.outcome is not Outcome.SKIPPED for each in layer.results)
         if self.anything_ran and self._grows:
             with progress.paused():
-                self._write(self._sections())
+                write_stream(self._stdout, self._sections())
 
     def _sections(self) -> str:
         text = "".join(
@@ -93,7 +93,3 @@ class Session:
             self._stderr.write(terminal.layer_section(layer, self._setting, style))
         why = "interrupted" if result.interrupted else "skipped" if result.results else "none"
         self._stderr.write(f"{_NOTHING[why]}\n")
-
-    def _write(self, text: str) -> None:
-        self._stdout.write(text)
-        self._stdout.flush()
