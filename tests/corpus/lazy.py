@@ -90,7 +90,7 @@ BROKEN = (
     wrong(
         LazyDenseSumsTheWrongAxis,
         "BC:4,6",
-        fails="gradients.learnable:b batch.learnable_gradients_additive",
+        fails="gradients.learnable:b batch.single_observation batch.other_batch_sizes",
         note="There are as many units as observations.",
     ),
     wrong(LazyScaleForOneBatch, "BC:4,6", fails="batch.single_observation batch.other_batch_sizes"),

@@ -169,7 +169,14 @@ CORRECT = (
 )
 
 BROKEN = (
-    wrong(DenseUpdatesBeforeDx, "CB:6,4", init=_SIZES, fails="gradients.input:input"),
+    wrong(
+        DenseUpdatesBeforeDx,
+        "CB:6,4",
+        init=_SIZES,
+        fails="gradients.input:input gradients.linear_in_upstream "
+        "batch.input_gradients_independent",
+        note="The updated weights depend on the upstream gradient of every observation.",
+    ),
     wrong(
         DenseClimbs,
         "CB:6,4",
@@ -189,6 +196,7 @@ BROKEN = (
         FullyConnectedUpdatesFirst,
         "BC:4,6",
         init=_SIZES,
-        fails="gradients.input:input_tensor",
+        fails="gradients.input:input_tensor gradients.linear_in_upstream "
+        "batch.input_gradients_independent",
     ),
 )
