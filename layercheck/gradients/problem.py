@@ -58,6 +58,8 @@ class Problem:
     def scale(self) -> float:
         """A power of two near the spread of the tensor's values (their size where all agree)."""
         value = self.value.astype(np.float64, copy=False)
+        if not np.isfinite(value).all():
+            return 1.0
         size = float(np.sqrt(np.mean(np.square(value)))) if value.size else 0.0
         spread = float(np.std(value)) if value.size > 1 else 0.0
         chosen = spread if spread > 2.0**-12 * size else size
