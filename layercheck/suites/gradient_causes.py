@@ -26,9 +26,9 @@ _NEAR = 1e-6
 def causes(t: Trial, tensor: Tensor) -> list[Cause]:
     """Return the causes whose evidence holds, the most specific first."""
     for layouts in _layouts(t.case):
-        full = _full(t.case, layouts, tensor)
+        full = _full(t.case, layouts, tensor, t.draw)
         if full is not None and full.wrong.any():
-            factor = _factor(t.case, layouts, tensor, full)
+            factor = _factor(t, layouts, tensor, full)
             return [*([factor] if factor else []), *explain(full, tensor.name)]
     return []
 
@@ -52,15 +52,23 @@ def _reduced(layout: Layout, labels: str) -> Layout:
     return Layout.of(layout.format, tuple(sizes))
 
 
-def _full(case: Case, layouts: tuple[Layout, ...], tensor: Tensor) -> Full | None:
+def count_wrong(t: Trial, tensor: Tensor) -> int | None:
+    """How many elements are wrong at the layout itself; None where it is large."""
+    if sum(math.prod(layout.shape) for layout in t.case.layouts) > _SMALL_ENOUGH:
+        return None
+    full = _full(t.case, t.case.layouts, tensor, t.draw)
+    return None if full is None else int(np.count_nonzero(full.wrong)) or None
+
+
+def _full(case: Case, layouts: tuple[Layout, ...], tensor: Tensor, draw: int) -> Full | None:
     """The full gradients at some layouts; None where the layer does not run there."""
-    key = ("gradients.full", layouts, tensor.kind, tensor.name)
-    return case.memo(key, lambda: _find_full(case, layouts, tensor))
+    key = ("gradients.full", layouts, tensor.kind, tensor.name, draw)
+    return case.memo(key, lambda: _find_full(case, layouts, tensor, draw))
 
 
-def _find_full(case: Case, layouts: tuple[Layout, ...], tensor: Tensor) -> Full | None:
+def _find_full(case: Case, layouts: tuple[Layout, ...], tensor: Tensor, draw: int) -> Full | None:
     try:
-        t = make_trial(case, case.point(sizes=layouts))
+        t = make_trial(case, case.point(draw=draw, sizes=layouts), draw)
         if t is None:
             return None
         own = t.tensor(tensor.kind, tensor.name)
@@ -73,7 +81,7 @@ def _find_full(case: Case, layouts: tuple[Layout, ...], tensor: Tensor) -> Full 
         return None
 
 
-def _factor(case: Case, layouts: tuple[Layout, ...], tensor: Tensor, full: Full) -> Cause | None:
+def _factor(t: Trial, layouts: tuple[Layout, ...], tensor: Tensor, full: Full) -> Cause | None:
     """Name a constant factor, fitted again at a second batch size."""
     ratio = full.ratio
     if ratio is None or abs(ratio.imag) > _NEAR or abs(ratio.real + 1) < _NEAR:
@@ -87,7 +95,7 @@ def _factor(case: Case, layouts: tuple[Layout, ...], tensor: Tensor, full: Full)
         resized = tuple(
             layout.with_size("B", other) if "B" in layout.format else layout for layout in layouts
         )
-        second = _full(case, resized, tensor)
+        second = _full(t.case, resized, tensor, t.draw)
         again = second.ratio if second is not None else None
     return _name(ratio.real, again.real if again is not None else None, layouts, size, other)
 
@@ -98,8 +106,8 @@ def _name(
     layouts: tuple[Layout, ...],
     size: int | None,
     other: int | None,
-) -> Cause:
-    """Turn a ratio at one or two batch sizes into a cause."""
+) -> Cause | None:
+    """Turn a ratio at one or two batch sizes into a cause; None where they contradict it."""
     follows = (
         again is not None
         and size is not None
@@ -109,10 +117,11 @@ def _name(
     for labels, product in _products(layouts[0], must="B" if follows else None):
         if math.isclose(ratio * product, 1.0, rel_tol=_NEAR):
             return _mean(labels, product, ratio, again, size, other)
+    if again is not None and not math.isclose(ratio, again, rel_tol=_NEAR):
+        return None
     text = f"analytic / numeric = {ratio:.6g} at every element"
-    if again is not None and other is not None:
-        same = math.isclose(ratio, again, rel_tol=_NEAR)
-        text += f", and {again:.6g} for a batch of {other}" if not same else ", at any batch size"
+    if again is not None:
+        text += f", for a batch of {size} as for one of {other}"
     return Cause("constant-factor", f"{text}.", {"ratio": ratio})
 
 

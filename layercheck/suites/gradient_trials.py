@@ -32,6 +32,7 @@ class Trial:
     outputs: Arrays
     upstream: Arrays
     gradients: Gradients
+    draw: int = 0
 
     def tensor(self, kind: str, name: str) -> Tensor:
         """Return an argument of the layer with its gradient."""
@@ -119,12 +120,12 @@ def _trial(case: Case, draw: int) -> Trial | None:
     if draw and all(map(np.array_equal, point.inputs, case.point().inputs)):
         return None
     try:
-        return make_trial(case, point, base=draw == 0)
+        return make_trial(case, point, draw, base=draw == 0)
     except LayerError:
         return None
 
 
-def make_trial(case: Case, point: Point, *, base: bool = False) -> Trial | None:
+def make_trial(case: Case, point: Point, draw: int = 0, *, base: bool = False) -> Trial | None:
     """Run forward and backward at `point`; None where an output is not finite.
 
     Raises
@@ -137,7 +138,7 @@ def make_trial(case: Case, point: Point, *, base: bool = False) -> Trial | None:
     if not all(np.isfinite(z).all() for z in outputs):
         return None
     upstream = case.upstream(outputs)
-    unfinished = Trial(case, point, evaluation, outputs, upstream, Gradients((), ()))
+    unfinished = Trial(case, point, evaluation, outputs, upstream, Gradients((), ()), draw)
     if base and len(outputs) == len(evaluation.outputs):
         return replace(unfinished, gradients=_summed(case, case.gradients()))
     return replace(unfinished, gradients=unfinished.pull_back(upstream))

@@ -17,7 +17,7 @@ from layercheck.randomness import Generators, seeded_defaults
 from layercheck.subject import Gradients, Subject
 from layercheck.suite import Check, Suite
 from layercheck.suites.evidence import Tensor, source_of_backward, tensors
-from layercheck.suites.gradient_causes import causes
+from layercheck.suites.gradient_causes import causes, count_wrong
 from layercheck.suites.gradient_trials import Trial, reference, training, trial, trials
 from layercheck.tolerances import difference, tolerance
 from layercheck.verdict import Failed, Inconclusive, Passed, fail, skip
@@ -201,6 +201,8 @@ def _at(t: Trial, kind: str, name: str) -> Verification:
         skip("backward takes no upstream gradients of states")
     tensor = t.tensor(kind, name)
     value = np.asarray(tensor.value)
+    if not np.isfinite(value).all():
+        skip(f"{name} holds values that are not finite")
     if value.dtype.kind not in "fc":
         skip(f"{name} holds {value.dtype} values, which have no gradient")
     if tensor.gradient is None:
@@ -223,7 +225,8 @@ def _require_place(case: Case, tensor: Tensor) -> None:
 
 def _finding(t: Trial, tensor: Tensor, found: Verification) -> Finding:
     size = int(np.size(tensor.value))
-    count = f"{found.wrong:,} of {size:,} elements" if found.wrong else f"some of {size:,} elements"
+    wrong = found.wrong or count_wrong(t, tensor)
+    count = f"{wrong:,} of {size:,} elements" if wrong else f"some of {size:,} elements"
     worst = found.worst
     place = "" if worst is None else f"; worst at {tensor.where(worst.index)}"
     if worst is not None and not worst.index and size > 1:
@@ -234,7 +237,7 @@ def _finding(t: Trial, tensor: Tensor, found: Verification) -> Finding:
         where=count + place,
         source=source_of_backward(t.case),
         worst=worst,
-        wrong=found.wrong,
+        wrong=wrong,
         cause=known[0] if known else None,
         other_causes=tuple(known[1:]),
     )

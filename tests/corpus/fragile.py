@@ -200,7 +200,7 @@ BROKEN = (
         name="fragile.PositionalTable of any length",
         fails="shapes.unknown_sizes",
     ),
-    wrong(CachesInHalfPrecision, "BC:4,6", fails="gradients.input:x dtypes.low_precision"),
+    wrong(CachesInHalfPrecision, "BC:4,6", fails="dtypes.low_precision"),
     wrong(PredictHasATypo, "BC:4,6", fails="shapes.predict"),
     wrong(ForwardHasATypo, "BC:4,6", fails="shapes.forward"),
 )
