@@ -129,7 +129,8 @@ class Result:
     """The outcome of one check, for one dtype and device (None where they do not matter).
 
     `reason` says why a check was skipped or is incomplete; `expectation` is the user's
-    reason for an expected failure.
+    reason for an expected failure; `rerun` is the command that shows a failed or incomplete
+    check again.
     """
 
     suite: str
@@ -145,6 +146,7 @@ class Result:
     evaluations: Evaluations = Evaluations()
     elapsed_s: float = 0.0
     notes: tuple[str, ...] = ()
+    rerun: str | None = None
 
     @property
     def id(self) -> str:

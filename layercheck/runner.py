@@ -323,15 +323,17 @@ class _LayerRun:
 
     def _finished(self, result: Result) -> Result:
         """Add the command that shows a failure again, and paths as the user writes them."""
+        rerun = self.prepared.plan.rerun
+        command = rerun(result.id, result.dtype) if rerun else None
         finding = result.finding
         if finding is None:
-            return result
+            incomplete = result.outcome is Outcome.INCOMPLETE
+            return replace(result, rerun=command) if incomplete else result
         source = finding.source
         if source is not None and source.file:
             source = replace(source, file=display_path(os.fspath(source.file)))
-        rerun = self.prepared.plan.rerun
-        command = rerun(result.id, result.dtype) if rerun else None
-        return replace(result, finding=replace(finding, source=source, rerun=command))
+        finding = replace(finding, source=source, rerun=command)
+        return replace(result, finding=finding, rerun=command)
 
 
 def _id(suite: Suite, check: Check, name: str | None) -> str:

@@ -390,7 +390,7 @@ def test_the_rerun_line_has_every_argument_that_matters(folder, demo):
     values = ["--range", "x=0:1", "--declare", "mixes=B", "--budget", "9", "--seed", "3"]
     init = ["--init", "channels=3", "--init", "start=2 * 1"]
     done = layercheck(
-        "scale.py", *init, "--layout", "BC:?,3", *values, "-v", "--skip", "demo.own_bug"
+        "scale.py", *init, "--layout", "BC:?,3", *values, "-v", "--only", "demo.holds,demo.wrong"
     )
 
     assert reruns(done) == [
@@ -399,14 +399,18 @@ def test_the_rerun_line_has_every_argument_that_matters(folder, demo):
     ]
 
 
-def test_the_rerun_line_runs_that_check_alone(folder, demo):
+@pytest.mark.parametrize(
+    ("id", "outcome"), [("demo.wrong", "failed"), ("demo.undecided", "incomplete")]
+)
+def test_the_rerun_line_runs_that_check_alone(folder, demo, id, outcome):
     done = layercheck(*SCALE, "--skip", "demo.own_bug")
-    (command,) = reruns(done)
+    (command,) = [line for line in reruns(done) if line.endswith(id)]
     again = layercheck(*shlex.split(command)[1:], "--report", "json")
 
     assert again.exit_code == 1
     (result,) = json.loads(again.stdout)["layers"][0]["results"]
-    assert (result["id"], result["dtype"], result["outcome"]) == ("demo.wrong", "float64", "failed")
+    assert (result["id"], result["dtype"], result["outcome"]) == (id, "float64", outcome)
+    assert result["rerun"] == command
 
 
 def test_exitfirst_stops_at_the_first_failure(folder, demo):

@@ -66,7 +66,7 @@ def _title(results: list[Result], style: Style, name_dtypes: bool) -> Text:
 
 
 def _evidence(result: Result) -> Finding:
-    return result.finding or Finding(result.reason or "It has no verdict.")
+    return result.finding or Finding(result.reason or "It has no verdict.", rerun=result.rerun)
 
 
 def _sameness(result: Result) -> tuple[object, ...]:
@@ -92,8 +92,12 @@ def _where(finding: Finding, style: Style) -> list[str]:
 def _how_far(result: Result, finding: Finding) -> list[str]:
     lines = list(finding.details)
     if finding.worst is not None:
-        lines = _values(finding.worst, is_gradient=result.suite == "gradients") + lines
+        lines = _values(finding.worst, _is_from_differences(result)) + lines
     return lines
+
+
+def _is_from_differences(result: Result) -> bool:
+    return result.suite == "gradients" and result.check in ("input", "learnable", "state")
 
 
 def _values(worst: Worst, is_gradient: bool) -> list[str]:

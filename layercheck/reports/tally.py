@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -104,20 +105,21 @@ def _verified_lines(results: list[Result], columns: Columns, style: Style) -> li
         if result.verified is not None:
             by_dtype.setdefault(result.dtype, []).append(result)
     for dtype, group in by_dtype.items():
-        parts = [result.verified for result in group if result.verified is not None]
         prefix = f"{dtype}: " if dtype and len(by_dtype) > 1 else ""
-        calls = sum((result.evaluations for result in group), Evaluations())
-        text = prefix + verified_text(parts, calls)
-        lines += wrap(text, style.width - columns.name)
+        lines += wrap(prefix + _verified_text(group), style.width - columns.name)
     return [Text(" " * columns.name) + coloured_numbers(line) for line in lines]
 
 
-def verified_text(parts: list[Verified], calls: Evaluations) -> str:
-    """Return how many gradient elements were verified, how, and what would have been found."""
+def _verified_text(results: list[Result]) -> str:
+    """Say how many gradient elements were verified, how, and what would have been found."""
+    parts = [result.verified for result in results if result.verified is not None]
+    calls = sum((result.evaluations for result in results), Evaluations())
     total, done = sum(part.of for part in parts), sum(part.elements for part in parts)
+    right = all(result.outcome is Outcome.PASSED for result in results)
     passes = f" in {calls.forward:,} forward and {calls.backward:,} backward passes"
     details = [
-        f"{done:,} of {total:,} gradient elements verified{passes if calls.forward else ''}",
+        f"{done:,} of {total:,} gradient elements {'verified' if right else 'compared'}"
+        f"{passes if calls.forward else ''}"
     ]
     for count, what in (
         (sum(part.in_blocks for part in parts), "in blocks"),
@@ -125,12 +127,14 @@ def verified_text(parts: list[Verified], calls: Evaluations) -> str:
         (sum(part.not_adjudicated for part in parts), "not adjudicated"),
     ):
         details += [f"{count:,} {what}"] if count else []
-    text = ", ".join(details)
-    sizes = [part.detectable_error for part in parts if part.detectable_error is not None]
-    if sizes:
-        chance = min(part.probability for part in parts)
-        text += (
-            f"; any single error above {max(sizes):.1e} of the tensor's rms would have been "
-            f"found ({100 * chance:.3g} %)"
-        )
-    return text
+    return ", ".join(details) + (_detectable(parts) if right else "")
+
+
+def _detectable(parts: list[Verified]) -> str:
+    size = max((part.detectable_error or 0.0 for part in parts), default=0.0)
+    if not 0.0 < size < math.inf:
+        return ""
+    chance = min(part.probability for part in parts)
+    return f"; any single error above {size:.1e} of the tensor's rms would have been found" + (
+        f" ({100 * chance:.3g} %)" if chance < 1 else ""
+    )

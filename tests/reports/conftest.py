@@ -134,13 +134,19 @@ def wrong_alpha():
             fix="Sum over the batch instead of taking its mean.",
             rerun=RERUN,
         ),
-        verified=Verified(20, 0, 0),
+        verified=Verified(20, 20, 20),
     )
 
 
 @pytest.fixture
 def failing(wrong_alpha):
-    stuck = Result("batch", "other_batch_sizes", N, reason="forward() needs more memory.")
+    stuck = Result(
+        "batch",
+        "other_batch_sizes",
+        N,
+        reason="forward() needs more memory.",
+        rerun="layercheck examples/prelu.py --layout 'SSCB:5,5,20,?' --only batch.other_batch_sizes",
+    )
     return a_run(
         a_layer(
             results("contract", [P] * 6),

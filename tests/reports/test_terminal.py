@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from layercheck.outcome import Finding, LayerResult, Outcome, Result
+from layercheck.outcome import Finding, LayerResult, Outcome, Result, Verified, Worst
 from layercheck.reports.reporter import Style
 from layercheck.reports.terminal import render
 
@@ -147,3 +147,45 @@ def test_an_interrupted_run_says_so(passing):
     text = render(replace(passing, interrupted=True))
 
     assert "─\nInterrupted: this is what was done before Ctrl-C.\nTest Summary" in text
+
+
+def test_values_that_are_no_differences_are_called_actual_and_expected(passing):
+    worst = Worst((0,), 1.0, -0.5j, 1.0, 0.0)
+    result = Result("batch", "a", Outcome.FAILED, finding=Finding("No.", worst=worst))
+
+    assert (
+        "how far   actual     1.000000e+00\n          expected  -0.000000e+00-5.000000e-01j\n"
+    ) in render(with_results(passing, result))
+
+
+@pytest.mark.parametrize(
+    ("size", "probability", "clause"),
+    [
+        (2e-9, 0.99, "; any single error above 2.0e-09 of the tensor's rms"),
+        (2e-9, 1.0, "; any single error above 2.0e-09 of the tensor's rms"),
+        (0.0, 1.0, ""),
+        (None, 0.99, ""),
+        (float("inf"), 0.99, ""),
+    ],
+)
+def test_the_error_that_would_have_been_found_is_told_where_there_is_one(
+    passing, size, probability, clause
+):
+    part = Verified(7, 7, detectable_error=size, probability=probability)
+    result = Result("gradients", "input", Outcome.PASSED, case="x", verified=part)
+    text = render(with_results(passing, result), Style(200))
+    chance = " (99 %)" if clause and probability < 1 else ""
+    end = f"{clause} would have been found{chance}" if clause else ""
+
+    assert f"7 of 7 gradient elements verified{end}\n" in text
+
+
+def test_verified_elements_are_counted_by_dtype(passing):
+    results = [
+        Result("gradients", "input", Outcome.PASSED, case="x", dtype=dtype, verified=Verified(7, n))
+        for dtype, n in (("float64", 7), ("float32", 5))
+    ]
+    text = render(with_results(passing, *results))
+
+    assert "float64: 7 of 7 gradient elements verified\n" in text
+    assert "float32: 5 of 7 gradient elements verified\n" in text
