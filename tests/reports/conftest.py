@@ -145,7 +145,7 @@ def failing(wrong_alpha):
         "other_batch_sizes",
         N,
         reason="forward() needs more memory.",
-        rerun="layercheck examples/prelu.py --layout 'SSCB:5,5,20,?' --only batch.other_batch_sizes",
+        rerun="layercheck prelu.py --layout 'SSCB:5,5,20,?' --only batch.other_batch_sizes",
     )
     return a_run(
         a_layer(
