@@ -11,10 +11,12 @@ import textwrap
 import time
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import layercheck as layercheck_package
 from layercheck.cli import main
 from layercheck.errors import LayercheckError
 from layercheck.outcome import Cause, Finding, Worst
@@ -453,6 +455,18 @@ def test_reports_go_to_files_beside_the_terminal_report(folder, demo):
     assert data["command"] == (
         "layercheck good.py --layout BC:4,3 --only demo.holds --report json:out.json"
     )
+
+
+def test_the_json_report_fits_its_schema_and_its_ids_are_unique(folder):
+    done = layercheck(*SCALE, "--report", "json")
+    data = json.loads(done.stdout)
+    schema = Path(layercheck_package.__file__).parent / "reports" / "schema.json"
+    jsonschema.validate(data, json.loads(schema.read_text(encoding="utf-8")))
+    results = data["layers"][0]["results"]
+    keys = [(result["id"], result["dtype"], result["device"]) for result in results]
+
+    assert len(set(keys)) == len(keys)
+    assert {result["suite"] for result in results} >= {"contract", "shapes", "gradients"}
 
 
 def test_data_and_integers_are_what_the_layer_gets(folder, monkeypatch):
