@@ -135,6 +135,8 @@ def _owner(array: np.ndarray) -> np.ndarray:
     """The array whose memory `array` shows, itself where it owns it or a subclass intervenes."""
     owner = array
     while type(owner.base) is np.ndarray and type(owner) is np.ndarray:
+        if owner.base.dtype != array.dtype:
+            break  # the real part of a complex array is copied as an array of its own
         owner = owner.base
     return owner
 

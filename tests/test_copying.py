@@ -51,6 +51,16 @@ def test_a_copy_has_the_values_and_strides_of_the_original(cast):
         assert [s // mine.itemsize for s in mine.strides] == [s // 8 for s in theirs.strides]
 
 
+def test_the_real_part_of_a_complex_array_is_copied_with_its_values():
+    z = np.array([[1 + 2j, 3 - 4j]])
+
+    part, whole = copy_object([z.real, z])
+
+    np.testing.assert_array_equal(part, [[1.0, 3.0]])
+    np.testing.assert_array_equal(whole, z)
+    assert part.dtype == np.float64
+
+
 def test_a_copy_shares_no_memory_with_the_original():
     layer = Shared()
     copied = copy_object(layer)
