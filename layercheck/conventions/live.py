@@ -48,11 +48,15 @@ class LiveLayer:
         return generator_roots(self.layer)
 
     def assign(self, learnables: Sequence[Array], states: Sequence[Array]) -> None:
-        """Write copies of the values into the layer."""
+        """Write copies of the values into the layer.
+
+        States are replaced and not overwritten, as a pass does: the memory of an earlier pass
+        may hold the very array that it left as a state.
+        """
         for place, value in zip(self.learnable_places, learnables, strict=True):
             place.write(self.layer, value)
         for place, value in zip(self.state_places, states, strict=True):
-            place.write(self.layer, value)
+            place.replace(self.layer, value)
 
     def learnables(self) -> Arrays:
         """The live learnables."""

@@ -70,7 +70,13 @@ class Place:
             and current.flags.writeable
         ):
             current[...] = value
-        elif isinstance(current, (float, complex)) and not isinstance(current, np.generic):
+        else:
+            self.replace(layer, value)
+
+    def replace(self, layer: Any, value: np.ndarray) -> None:
+        """Put a copy of `value` there; the array that was there keeps its values."""
+        current = self.find(layer)
+        if isinstance(current, (float, complex)) and not isinstance(current, np.generic):
             self.put(layer, value.item())
         else:
             self.put(layer, value.copy() if value.ndim else value.copy()[()])
