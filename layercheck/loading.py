@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from layercheck.commands import as_argument, command_line
 from layercheck.errors import TargetError, nearest
 from layercheck.frames import display_path
 from layercheck.importing import OWN_NAME, import_file, import_module, shadowing_warnings
@@ -192,7 +192,7 @@ def _require_one(found: dict[str, object], place: Place) -> None:
             f"and NAME_backward. Name what to check: {place.command_name('NAME')}."
         )
     if len(found) > 1:
-        commands = [f"layercheck {shlex.quote(place.command_name(name))}" for name in found]
+        commands = [command_line([as_argument(place.command_name(name))]) for name in found]
         raise TargetError(
             f"{place.text} defines {len(found)} layers. Choose one:\n    " + "\n    ".join(commands)
         )
