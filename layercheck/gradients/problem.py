@@ -72,6 +72,12 @@ class Problem:
         flat = ((z.reshape(-1), dz.reshape(-1)) for z, dz in pairs)
         return math.sqrt(sum(float(np.einsum("i,i,i,i->", z, z, dz, dz)) for z, dz in flat))
 
+    @cached_property
+    def sizes(self) -> tuple[float, ...]:
+        """The root mean square of each output."""
+        flat = (z.reshape(-1) for z in self.outputs)
+        return tuple(math.sqrt(float(np.einsum("i,i->", z, z)) / max(1, z.size)) for z in flat)
+
     def along(self, v: Values) -> Callable[[float], tuple[Values, ...]]:
         """The outputs as a function of t at value + t v."""
         return lambda t: self.evaluate(self.value + self.value.dtype.type(t) * v)

@@ -92,15 +92,19 @@ class Output:
             value, spread = found.value[local], found.spread[local]
             rounding = self.rounding(where, value, step)
             unknown = ~np.isfinite(spread)
-            value[unknown], spread[unknown] = 0.0, np.inf
-            rejected = unknown | ~(spread <= np.maximum(4 * rounding, reach))
+            if unknown.any():
+                value[unknown], spread[unknown] = 0.0, np.inf
             bound = np.maximum(spread + rounding, floor)
             still = (value == 0) & (spread == 0)
             bound[still] = np.abs(self.base[where][still]) * (self.eps / step)
-            shrinking.append(bound[rejected] < self.bound[where][rejected] / 2)
+            rounding *= 4
+            rejected = np.flatnonzero(unknown | ~(spread <= np.maximum(rounding, reach)))
+            if rejected.size:
+                shrinking.append(bound[rejected] < self.bound[where][rejected] / 2)
+                rest.append(_chosen(where, rejected))
             self.value[where], self.bound[where] = value, bound
-            rest.append(_indices(where)[rejected])
-        self.open, self.shrinking = np.concatenate(rest), np.concatenate(shrinking)
+        self.open = np.concatenate(rest) if rest else np.zeros(0, np.intp)
+        self.shrinking = np.concatenate(shrinking) if shrinking else np.zeros(0, bool)
 
     def _judge(self, found: Measured, step: float, acceptable: float | None) -> tuple[float, float]:
         """Return the largest spread that is accepted, and the floor of the bounds.
@@ -221,8 +225,9 @@ def _parts(where: Where) -> Iterator[tuple[slice, Where]]:
         yield local, local if isinstance(where, slice) else where[local]
 
 
-def _indices(where: Where) -> Indices:
-    return np.arange(where.start, where.stop) if isinstance(where, slice) else where
+def _chosen(where: Where, numbers: Indices) -> Indices:
+    """The indices of some of the elements of a part, by their numbers in it."""
+    return where.start + numbers if isinstance(where, slice) else where[numbers]
 
 
 def _sample(count: int) -> Indices:

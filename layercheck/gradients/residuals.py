@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,13 +42,14 @@ class Residuals:
     flagged: tuple[npt.NDArray[np.bool_], ...]
     plan: Plan
 
-    @property
+    @cached_property
     def error(self) -> Array:
         """|analytic - numeric|; infinite where either is not a number."""
-        error = np.abs(self.analytic - self.numeric)
-        return np.where(np.isnan(error), np.inf, error)
+        error: Array = np.abs(self.analytic - self.numeric)
+        unknown = np.isnan(error)
+        return np.where(unknown, np.inf, error) if unknown.any() else error
 
-    @property
+    @cached_property
     def wrong(self) -> npt.NDArray[np.bool_]:
         """Where the two differ by more than the tolerance."""
         return np.asarray(~(self.error <= self.tolerance))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layercheck.gradients.problem import Problem
-from layercheck.gradients.quotients import Array, Values
+from layercheck.gradients.quotients import Array
 
 Bools = npt.NDArray[np.bool_]
 
@@ -63,31 +63,32 @@ def one_block(problem: Problem) -> Blocks:
 
 def find_blocks(problem: Problem, rng: np.random.Generator) -> Blocks:
     """Find the axes along which the layer keeps its indices apart."""
+    change = _change(problem, rng)
     shapes = {output.shape for output in problem.outputs}
     if shapes == {problem.value.shape} and problem.value.size > _SHORT:
         axes = tuple(range(problem.value.ndim))
-        if _is_elementwise(problem, rng):
+        if _is_elementwise(problem, change, rng):
             return Blocks(axes, (axes,) * len(problem.outputs))
     pairs: list[tuple[int, list[list[int]]]] = []
     moving = [False] * len(problem.outputs)
     for axis, length in enumerate(problem.value.shape):
         if length > 1 and not (problem.is_complex and axis == problem.value.ndim - 1):
-            pairs.append((axis, _partners(problem, axis, moving, rng)))
+            pairs.append((axis, _partners(problem, axis, moving, change, rng)))
     return _assign(problem, pairs, moving)
 
 
-def _is_elementwise(problem: Problem, rng: np.random.Generator) -> bool:
+def _is_elementwise(problem: Problem, change: Array, rng: np.random.Generator) -> bool:
     """Perturb half of the elements, then the others: the rest of the outputs must stay."""
-    mask = rng.random(problem.value.shape) < 0.5
+    mask = rng.integers(0, 2, problem.value.shape, dtype=bool)
     for perturbed in (mask, ~mask):
-        for moved in _moved(problem, perturbed, rng):
+        for moved in _moved(problem, perturbed, change):
             if np.any(moved & ~perturbed):
                 return False
     return True
 
 
 def _partners(
-    problem: Problem, axis: int, moving: list[bool], rng: np.random.Generator
+    problem: Problem, axis: int, moving: list[bool], change: Array, rng: np.random.Generator
 ) -> list[list[int]]:
     """For each output, its axes whose indices follow those of the tensor's `axis`."""
     length = problem.value.shape[axis]
@@ -100,7 +101,7 @@ def _partners(
         shape = [1] * problem.value.ndim
         shape[axis] = length
         perturbed = np.broadcast_to(mask.reshape(shape), problem.value.shape)
-        for k, moved in enumerate(_moved(problem, perturbed, rng)):
+        for k, moved in enumerate(_moved(problem, perturbed, change)):
             if not moved.any():
                 continue
             moving[k] = True
@@ -145,25 +146,24 @@ def _masks(length: int, rng: np.random.Generator) -> Iterator[Bools]:
         yield ~mask
 
 
-def _moved(problem: Problem, perturbed: Bools, rng: np.random.Generator) -> Iterator[Bools]:
+def _moved(problem: Problem, perturbed: Bools, change: Array) -> Iterator[Bools]:
     """Where each output changes when the chosen elements of the tensor do."""
-    change = rng.uniform(0.5, 1.0, problem.value.shape) * problem.scale
-    change = np.where(perturbed, change, 0.0)
-    np.negative(change, where=rng.random(change.shape) < 0.5, out=change)
-    value = np.clip(problem.value + change, problem.low, problem.high)
-    for output, after in zip(problem.outputs, problem.evaluate(_as(value, problem)), strict=True):
-        yield _changed(output, after, problem.precision.eps)
+    value = np.multiply(change, perturbed)
+    value += problem.value
+    if math.isfinite(problem.low) or math.isfinite(problem.high):
+        np.clip(value, problem.low, problem.high, out=value)
+    after = problem.evaluate(value.astype(problem.value.dtype, copy=False))
+    limits = (_UNMOVED * problem.precision.eps * size for size in problem.sizes)
+    for output, moved, limit in zip(problem.outputs, after, limits, strict=True):
+        with np.errstate(all="ignore"):
+            yield ~(np.abs(moved - output) <= limit)
 
 
-def _changed(before: Values, after: Values, eps: float) -> Bools:
-    with np.errstate(all="ignore"):
-        size = np.sqrt(np.mean(np.square(before, dtype=np.float64)))
-        stayed: Bools = np.abs(after - before) <= _UNMOVED * eps * size
-    return ~stayed
-
-
-def _as(value: Array, problem: Problem) -> Values:
-    return value.astype(problem.value.dtype, copy=False)
+def _change(problem: Problem, rng: np.random.Generator) -> Array:
+    """A change of random sign of every element, of 1/2 to 1 times the tensor's scale."""
+    change = rng.integers(64, 128, problem.value.shape, dtype=np.int8)
+    np.negative(change, where=rng.integers(0, 2, change.shape, dtype=bool), out=change)
+    return np.multiply(change, problem.scale / 128, dtype=np.float64)
 
 
 def _along(moved: Bools, axis: int) -> Bools:

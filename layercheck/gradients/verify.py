@@ -61,6 +61,8 @@ class Verification:
         Why the gradient could not be judged.
     is_zero : bool
         Gradient and differences both vanish.
+    blocks : Blocks or None
+        The structure that was found, to be reused at another point.
     """
 
     verified: Verified
@@ -69,9 +71,15 @@ class Verification:
     wrong: int | None = None
     inconclusive: str | None = None
     is_zero: bool = False
+    blocks: Blocks | None = None
 
 
-def verify(problem: Problem, rng: np.random.Generator, budget: int = 64) -> Verification:
+def verify(
+    problem: Problem,
+    rng: np.random.Generator,
+    budget: int = 64,
+    blocks: Blocks | None = None,
+) -> Verification:
     """Verify the gradient of one tensor.
 
     Parameters
@@ -81,14 +89,17 @@ def verify(problem: Problem, rng: np.random.Generator, budget: int = 64) -> Veri
     rng : Generator
     budget : int
         Forwards that may be spent to see elements one by one.
+    blocks : Blocks, optional
+        A structure found at another point; no accusation rests on it.
     """
     size = problem.value.size // (1 + problem.is_complex)
     if size == 0:
         return Verification(Verified(0, 0, method="the tensor is empty"), is_zero=True)
     if not np.isfinite(problem.gradient).all():
         return _not_finite(problem, size, rng)
-    few = problem.value.size <= _FEW_ELEMENTS
-    blocks = one_block(problem) if few else find_blocks(problem, rng)
+    if blocks is None:
+        few = problem.value.size <= _FEW_ELEMENTS
+        blocks = one_block(problem) if few else find_blocks(problem, rng)
     survey = _survey(problem, blocks, budget, rng)
     if survey.failed and blocks.tensor:
         found = _located(problem, survey, rng)
@@ -224,8 +235,9 @@ def _passed(problem: Problem, survey: _Survey) -> Verification:
     if verified.not_adjudicated * 2 > outputs:
         return Verification(verified, inconclusive=_ROUGH.format(verified.not_adjudicated, outputs))
     if survey.vanishing:
-        return Verification(verified, is_zero=True)
-    return Verification(verified, inconclusive=None if survey.visible else _BLURRED)
+        return Verification(verified, is_zero=True, blocks=survey.blocks)
+    blurred = None if survey.visible else _BLURRED
+    return Verification(verified, inconclusive=blurred, blocks=survey.blocks)
 
 
 def _verified(problem: Problem, survey: _Survey) -> Verified:

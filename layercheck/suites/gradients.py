@@ -11,6 +11,7 @@ from layercheck.case import Case
 from layercheck.copying import copy_object
 from layercheck.errors import LayerError
 from layercheck.gradients.algebra import Violation, nonlinearity
+from layercheck.gradients.structure import Blocks
 from layercheck.gradients.verify import Verification, verify
 from layercheck.outcome import Cause, Evaluations, Finding, Verified
 from layercheck.randomness import Generators, seeded_defaults
@@ -211,7 +212,11 @@ def _at(t: Trial, kind: str, name: str) -> Verification:
     if np.shape(tensor.gradient) != value.shape:
         skip("needs shapes.gradients")
     rng = t.case.rng("gradient", kind, name, t.point.inputs[0].shape if t.point.inputs else 0)
-    return verify(t.pose(tensor), rng, t.case.options.budget)
+    blocks: dict[str, Blocks] = t.case.memo(("gradients.blocks", kind, name), dict)
+    found = verify(t.pose(tensor), rng, t.case.options.budget, blocks.get("found"))
+    if found.blocks is not None:
+        blocks["found"] = found.blocks
+    return found
 
 
 def _require_place(case: Case, tensor: Tensor) -> None:
@@ -272,13 +277,11 @@ def _violation(case: Case) -> Violation | None:
 def _find_violation(case: Case) -> Violation | None:
     case.gradients()
     t = _first_trial(case)
-    other = t.case.upstream(t.outputs, "second")
     spread = t.case.gradient_spread
     states = (0.0,) * len(t.gradients.states or ())
     return nonlinearity(
         lambda d: _flat(t.pull_back(d)),
         t.upstream,
-        other,
         _flat(t.gradients),
         (*spread.inputs, *spread.learnables, *states),
     )
