@@ -207,7 +207,7 @@ class Subject:
             generators.seed(seed)
             with seeded_defaults(seed):
                 done = instance.run(tuple(_copy(x) for x in inputs), mode)
-            stand = generators.state()
+            stand = Generators(*instance.roots()).state()  # the pass may have made new ones
         return Evaluation(
             mode, done.outputs, tuple(_copy(s) for s in instance.states()), instance, done, stand
         )

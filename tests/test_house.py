@@ -32,6 +32,7 @@ ROOMS = (
     "case",
     "observations",
     "recurrence",
+    "rounds",
     "suite",
     "devices",
     "recognition",

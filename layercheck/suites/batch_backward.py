@@ -17,8 +17,10 @@ from layercheck.observations import (
 )
 from layercheck.outcome import Cause
 from layercheck.subject import Arrays, Gradients
+from layercheck.suites.agreement import passes
 from layercheck.suites.batch_parts import (
     require_apart_by_declaration,
+    require_fitting,
     require_several,
     splits,
     stop,
@@ -72,12 +74,28 @@ def part_of(
     case: Case, observations: np.ndarray, upstream: Arrays, axes: Sequence[int | None]
 ) -> Part:
     """Return what some observations of the batch have on their own."""
+    mode = passes(case)[-1]
     d = tuple(take(dz, observations, axis) for dz, axis in zip(upstream, axes, strict=True))
     try:
-        evaluation = case.evaluate(sub_point(case, case.point(), observations))
-        return Part(observations, case.pull_back(evaluation, d))
+        evaluation = case.evaluate(sub_point(case, case.point(), observations), mode)
     except LayerError as error:
-        stop(case, len(observations), error, "forward" if "forward" in error.call else None)
+        stop(case, len(observations), error, mode)
+    require_fitting(case, evaluation, len(observations))
+    try:
+        gradients = case.pull_back(evaluation, d)
+    except LayerError as error:
+        stop(case, len(observations), error, None)
+    return _fitting(case, Part(observations, gradients))
+
+
+def _fitting(case: Case, part: Part) -> Part:
+    """Skip the check where a gradient has not the shape of its array."""
+    for tensor in tensors(case, sub_point(case, case.point(), part.observations), part.gradients):
+        shape = np.shape(tensor.value)
+        if tensor.gradient is not None and np.shape(tensor.gradient) != shape:
+            one = len(part.observations) == 1
+            skip(f"needs batch.{'single_observation' if one else 'other_batch_sizes'}")
+    return part
 
 
 def mean_instead_of_sum(what: str, size: int) -> Cause:

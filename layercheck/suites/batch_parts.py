@@ -17,7 +17,7 @@ from layercheck.observations import (
     sub_point,
 )
 from layercheck.outcome import Cause
-from layercheck.subject import Arrays, Mode
+from layercheck.subject import Arrays, Evaluation, Mode
 from layercheck.suites.agreement import called, counted, passes
 from layercheck.suites.evidence import line_of_error, sizes, source_of_error, source_of_pass
 from layercheck.verdict import Skipped, fail, skip
@@ -79,9 +79,24 @@ def splits(case: Case) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def outputs_of(case: Case, point: Point, observations: np.ndarray, mode: Mode) -> Arrays:
     """Return the outputs that some observations of `point` have on their own."""
     try:
-        return case.evaluate(sub_point(case, point, observations), mode).outputs
+        evaluation = case.evaluate(sub_point(case, point, observations), mode)
     except LayerError as error:
         stop(case, len(observations), error, mode)
+    require_fitting(case, evaluation, len(observations))
+    return evaluation.outputs
+
+
+def require_fitting(case: Case, evaluation: Evaluation, size: int) -> None:
+    """Skip the check where an output has another shape than `size` observations should give."""
+    whole = case.base(evaluation.mode).outputs
+    for z, part, axis in zip(whole, evaluation.outputs, output_batch_axes(case), strict=True):
+        if axis is not None and np.shape(part) != _with_size(np.shape(z), axis, size):
+            check = "single_observation" if size == 1 else "other_batch_sizes"
+            skip(f"needs batch.{check}")
+
+
+def _with_size(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
+    return (*shape[:axis], size, *shape[axis + 1 :])
 
 
 def stop(case: Case, size: int, error: LayerError, mode: Mode | None) -> NoReturn:
@@ -125,8 +140,7 @@ def assemble(
 ) -> list[Any]:
     """Put outputs of parts together in the order of the batch.
 
-    Outputs without an axis for observations, and parts of another shape than `whole` asks for,
-    are given as `whole`'s own and as the part that has the wrong shape.
+    For an output without an axis for observations, `whole`'s own is given.
     """
     return [
         z if axis is None else _assembled([(of, outputs[i]) for of, outputs in parts], axis, z)
@@ -138,10 +152,6 @@ def _assembled(parts: list[tuple[np.ndarray, Any]], axis: int, whole: Any) -> An
     together = np.empty_like(whole)
     rows = np.moveaxis(together, axis, 0)
     for observations, part in parts:
-        shape = list(np.shape(whole))
-        shape[axis] = len(observations)
-        if list(np.shape(part)) != shape:
-            return part
         rows[observations] = np.moveaxis(part, axis, 0)
     return together
 

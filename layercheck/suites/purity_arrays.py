@@ -1,0 +1,256 @@
+"""Checks of memory: who shares it, and whether it matters how an array lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from layercheck.case import Case
+from layercheck.errors import LayerError
+from layercheck.outcome import Cause
+from layercheck.rounds import Live, Ran
+from layercheck.subject import Arrays, Gradients
+from layercheck.suites.agreement import (
+    called,
+    disagreement,
+    gradient_pairs,
+    output_pairs,
+    passes,
+)
+from layercheck.suites.evidence import (
+    line_of_error,
+    output_name,
+    source_of_backward,
+    source_of_error,
+    source_of_pass,
+)
+from layercheck.suites.held import class_arrays, owner_of, same, share_memory
+from layercheck.suites.writes import has_gradients, is_refused_write
+from layercheck.verdict import Passed, fail
+
+
+@dataclass(frozen=True)
+class Result:
+    """An array that a call handed out, and a copy of what it was then."""
+
+    name: str
+    call: str
+    array: Any
+    copy: np.ndarray
+
+
+def no_aliasing(case: Case) -> Passed | None:
+    """Outputs and gradients keep their values, whatever is called later.
+
+    They share no memory with learnables or with arrays of the class, which the optimiser or
+    another object writes, nor with a buffer that a later call writes: else the output of the
+    first batch changes when the second one runs. Sharing with the input or the upstream gradient
+    is fine. The usual causes are an output buffer allocated once (`self.out[...] = ...`), a
+    backward that edits its cache where the cache is the output, and `return self.W`.
+
+    Fix: return a new array, or a copy of the buffer.
+    """
+    live = Live(case)
+    inputs = live.inputs()
+    training = passes(case)[-1]
+    case.base(training)
+    ran = live.run(inputs, training)
+    results = [
+        Result(f"the {output_name(i, len(ran.outputs))}", called(case, training), z, np.array(z))
+        for i, z in enumerate(ran.outputs)
+    ]
+    upstream: Arrays = ()
+    if has_gradients(case):
+        upstream = case.upstream(ran.outputs)
+        gradients = live.pull_back(ran, upstream)
+        _require_kept(case, live, results, "backward()", (*inputs, *upstream))
+        results += list(_gradient_results(case, gradients))
+    for result in results:
+        _require_own_memory(case, live, result)
+    for call in _later_calls(case, live):
+        _require_kept(case, live, results, call, (*inputs, *upstream))
+    return None
+
+
+def _gradient_results(case: Case, gradients: Gradients) -> Iterator[Result]:
+    """Gradients that backward returned; those that the layer keeps are its own buffers."""
+    for name, dx in zip(case.subject.input_names, gradients.inputs, strict=True):
+        if dx is not None:
+            yield Result(f"the gradient of {name}", "backward()", dx, np.array(dx))
+    for slot, dw in zip(case.subject.learnables, gradients.learnables, strict=True):
+        if dw is not None and (slot.gradient or "").startswith("returned"):
+            yield Result(f"the gradient of {slot.name}", "backward()", dw, np.array(dw))
+
+
+def _require_own_memory(case: Case, live: Live, result: Result) -> None:
+    shared = [
+        (f"the learnable {slot.name}", value)
+        for slot, value in zip(case.subject.learnables, live.instance.learnables(), strict=True)
+    ]
+    shared += [(f"the class attribute {n}", a) for n, a in class_arrays(live.instance.layer)]
+    for owner, array in shared:
+        if share_memory(result.array, array):
+            fail(
+                f"{result.name.capitalize()} shares memory with {owner}: who writes into one "
+                "changes the other.",
+                where=result.call,
+                source=_source(case, result.call),
+                fix="Return a copy.",
+            )
+
+
+def _later_calls(case: Case, live: Live) -> Iterator[str]:
+    """Run a second round with other data; yield the name of each call after it."""
+    live.clear_gradients()
+    for mode in reversed(passes(case)):
+        ran = live.run(live.inputs(draw=1), mode)
+        yield f"the next {called(case, mode)}"
+        if mode == passes(case)[-1] and has_gradients(case):
+            live.pull_back(ran, case.upstream(ran.outputs, "other"))
+            yield "the next backward()"
+    if case.subject.facts.reset:
+        try:
+            live.instance.reset()
+        except LayerError:
+            return
+        yield "the reset"
+
+
+def _require_kept(
+    case: Case, live: Live, results: Sequence[Result], call: str, given: Sequence[Any]
+) -> None:
+    """Fail where a result has changed, unless it is memory of the caller."""
+    for result in results:
+        borrowed = any(share_memory(result.array, array) for array in given)
+        if borrowed or same(result.array, result.copy):
+            continue
+        owner = owner_of(result.array, live.instance.layer)
+        held = f" It lies in the layer's attribute {owner}." if owner else ""
+        count = int(np.sum(np.asarray(result.array) != result.copy))
+        fail(
+            f"{result.name.capitalize()} that {result.call} returned changes when {call} runs."
+            f"{held}",
+            where=f"{count} of {result.copy.size} elements",
+            source=_source(case, result.call),
+            cause=None
+            if owner is None
+            else Cause(
+                "reused-buffer",
+                f"{result.call} hands out the attribute {owner} itself, and {call} writes into "
+                f"it: {count} elements changed.",
+                {"attribute": owner, "call": call},
+            ),
+            fix="Return a copy of the buffer, or a new array.",
+        )
+
+
+def _source(case: Case, call: str) -> Any:
+    return (
+        source_of_backward(case) if call == "backward()" else source_of_pass(case, passes(case)[-1])
+    )
+
+
+def strided_inputs(case: Case) -> Passed | None:
+    """Inputs and upstream gradients give the same however they lie in memory.
+
+    A slice, a transpose or a flip is a view whose elements do not follow each other, and an array
+    from a file or a broadcast may be read-only. The usual causes of a difference are `x.shape =
+    ...` and `x.view(...)`, which need contiguous memory, `ravel(order="K")`, writing through a
+    reshape, which is a copy then, and any write into the argument.
+
+    Fix: use `x.reshape(...)`, index by axes, and write into arrays of your own.
+    """
+    case.base(passes(case)[-1])
+    for name, arranged in ARRANGEMENTS.items():
+        for mode in passes(case):
+            case.base(mode)
+            _require_same(case, name, arranged, mode)
+    return None
+
+
+def _require_same(case: Case, name: str, arranged: Callable[[Any], Any], mode: Any) -> None:
+    live = Live(case)
+    inputs = tuple(arranged(x) for x in case.point().inputs)
+    ran: Ran = _attempt(case, name, lambda: live.run(inputs, mode), called(case, mode))
+    base = case.base(mode)
+    differs = disagreement(output_pairs(case, ran.outputs, base.outputs, mode))
+    if differs is not None:
+        fail(
+            f"{called(case, mode)} gives another output where its input is {name}.",
+            source=source_of_pass(case, mode),
+            fix=_FIX,
+            **differs.evidence,
+        )
+    if mode != passes(case)[-1] or not has_gradients(case):
+        return
+    upstream = tuple(arranged(d) for d in case.upstream(base.outputs))
+    found: Gradients = _attempt(case, name, lambda: live.pull_back(ran, upstream), "backward()")
+    expected = case.gradients()
+    for of in ("inputs", "learnables"):
+        pairs = gradient_pairs(case, getattr(found, of), getattr(expected, of), of=of)
+        differs = disagreement(pairs)
+        if differs is not None:
+            fail(
+                f"backward() gives another gradient where its arguments are {name}.",
+                source=source_of_backward(case),
+                fix=_FIX,
+                **differs.evidence,
+            )
+
+
+_FIX = "Use reshape() and axes, not the order of memory; write into arrays of your own."
+
+
+def _attempt(case: Case, name: str, run: Callable[[], Any], call: str) -> Any:
+    """Run a call; that it raises where the plain arrays do not is a failure."""
+    try:
+        return run()
+    except LayerError as error:
+        writes = is_refused_write(error)
+        known = source_of_backward(case) if call == "backward()" else None
+        id = "mutates-upstream" if call == "backward()" else "mutates-input"
+        fail(
+            f"{call} fails where its arguments are {name}.",
+            source=source_of_error(error, known),
+            details=(f"{error}", *line_of_error(error)),
+            cause=Cause(id, f"{call} writes into an argument: {error}.") if writes else None,
+            fix="Work on a copy of the argument." if writes else _FIX,
+        )
+
+
+def _every_other(array: np.ndarray) -> np.ndarray:
+    """Every other element of a larger array, NaN between them."""
+    if array.ndim == 0:
+        return array.copy()
+    filling = np.nan if array.dtype.kind in "fc" else 0
+    wide = np.full((*array.shape[:-1], 2 * array.shape[-1] + 1), filling, array.dtype)
+    view = wide[..., 1::2]
+    view[...] = array
+    return view
+
+
+def _backwards(array: np.ndarray) -> np.ndarray:
+    """The same elements, stored from the last to the first."""
+    turn = (slice(None, None, -1),) * array.ndim
+    return np.array(array[turn])[turn] if array.ndim else array.copy()
+
+
+def _fortran(array: np.ndarray) -> np.ndarray:
+    return np.array(array, order="F")
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+ARRANGEMENTS: dict[str, Callable[[Any], Any]] = {
+    "not contiguous (every other element of an array)": _every_other,
+    "in Fortran order": _fortran,
+    "stored backwards (negative strides)": _backwards,
+    "read-only": _read_only,
+}
