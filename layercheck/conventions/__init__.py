@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from layercheck.conventions import native, stateful
+from layercheck.conventions import functional, native, stateful, static_ctx
 from layercheck.conventions.request import Request
 from layercheck.errors import DeclarationError, TargetError, nearest
 from layercheck.subject import Subject
 
 # In the order in which they are asked: the most specific first.
-CONVENTIONS: tuple[Any, ...] = (native, stateful)
+CONVENTIONS: tuple[Any, ...] = (functional, static_ctx, native, stateful)
 
 
 def adapt(request: Request) -> Subject:

@@ -55,7 +55,7 @@ def dissect(
     """Learn from trial runs on the data of `bench`."""
     observed = observe(base, forward, bench)
     results = find_results(request, observed, backward)
-    found = sort_arrays(replace(observed, results=results.places))
+    found = sort_arrays(replace(observed, results=results))
     states = _states(request, found)
     driver = ObjectDriver(forward, results, backward)
     gradients = find_gradients(

@@ -14,7 +14,7 @@ from layercheck.conventions.vocabulary import ALWAYS_RATE, INPUT, MEMORY, OUTPUT
 from layercheck.errors import DeclarationError, QuestionError, nearest
 from layercheck.subject import Arrays, Pass
 
-Role = Literal["upstream", "input", "output", "memory", "rate"]
+Role = Literal["upstream", "input", "output", "memory", "rate", "argument"]
 # The difference that an update makes loses what is small beside the weights; a large step keeps it.
 STEP = 2.0**10
 

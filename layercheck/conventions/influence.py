@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from layercheck.conventions.calls import ForwardCall
+from layercheck.conventions.driving import Results
 from layercheck.conventions.places import Place
 from layercheck.conventions.trials import Bench, Values, run, same, values
 from layercheck.copying import copy_object
@@ -50,8 +51,8 @@ class Observed:
         The layer before, between and after.
     returned : object
         What the first forward returned.
-    results : tuple of Place
-        The attributes that hold the outputs; empty where they are returned.
+    results : Results
+        Where the outputs are.
     before, between, after : dict
         The values of the layer's arrays.
     """
@@ -62,7 +63,7 @@ class Observed:
     first: Any
     second: Any
     returned: Any
-    results: tuple[Place, ...]
+    results: Results
     before: Values
     between: Values
     after: Values
@@ -79,6 +80,13 @@ class Observed:
         seen = [known[place] for known in (self.before, self.between, self.after) if place in known]
         moved = any(not same(a, b) for a, b in pairwise(seen))
         return moved or place not in self.after
+
+    def outputs(self, layer: Any, returned: Any) -> Any:
+        """Return the outputs of a forward of `layer` that returned `returned`."""
+        try:
+            return self.results.split(layer, self.forward.method, returned)[0]
+        except LayerError:
+            return returned
 
     def influence(self, *places: Place) -> Influence:
         """Return what depends on the values at `places` before the second forward."""
@@ -113,9 +121,7 @@ class Observed:
             returned = run(layer, self.forward, self.bench, 1, mode)
         except LayerError as error:
             return repr(error.original), {}
-        if self.results:
-            returned = tuple(place.find(layer) for place in self.results)
-        return returned, values(layer)
+        return self.outputs(layer, returned), values(layer)
 
 
 def observe(base: Any, forward: ForwardCall, bench: Bench) -> Observed:
@@ -126,7 +132,16 @@ def observe(base: Any, forward: ForwardCall, bench: Bench) -> Observed:
     second = copy_object(first)
     run(second, forward, bench, 1)
     return Observed(
-        forward, bench, base, first, second, returned, (), values(base), between, values(second)
+        forward,
+        bench,
+        base,
+        first,
+        second,
+        returned,
+        Results(),
+        values(base),
+        between,
+        values(second),
     )
 
 

@@ -110,8 +110,8 @@ def _zeros_do_the_same(observed: Observed, places: list[Place]) -> bool:
         returned = run(layer, observed.forward, observed.bench, 0)
     except (LayerError, AttributeError, KeyError, IndexError, TypeError):
         return False
-    outputs = [place.find(layer) for place in observed.results] or returned
-    expected = [place.find(observed.first) for place in observed.results] or observed.returned
+    outputs = observed.outputs(layer, returned)
+    expected = observed.outputs(observed.first, observed.returned)
     return same(outputs, expected) and all(
         same(place.find(layer), place.find(observed.first)) for place in places
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from layercheck.calling import call_layer
 from layercheck.conventions.places import Place
-from layercheck.conventions.signatures import Signature, signature_of
+from layercheck.conventions.signatures import signature_of
 from layercheck.conventions.tree import attributes, is_users, walk
 from layercheck.conventions.vocabulary import (
     EVALUATE_METHODS,
@@ -120,6 +120,14 @@ def is_flag_name(name: str) -> bool:
     return normal(name) in TRAIN | EVALUATION | MODE
 
 
+def mode_flag(where: Any, name: str, value: Any) -> Flag | None:
+    """Return the flag that `value` is by its name, as ``bn_param["mode"]``; None: it is none."""
+    is_mode = isinstance(value, str) and normal(name) in MODE and value.lower() in _MODES
+    if is_mode or (isinstance(value, bool) and normal(name) in TRAIN | EVALUATION):
+        return _flag(where, name, value)
+    return None
+
+
 def _flag(where: Any, name: str, value: Any) -> Flag:
     """Return the flag; `value` is what it is by default, and tells its type."""
     if isinstance(value, str):
@@ -142,11 +150,11 @@ def _attribute_flags(layer: Any, method: Any, declared: str | None) -> Iterator[
     used = _names_used(layer)
     for place, value in [*_own(layer), *walk(layer)]:
         kind, name = place.steps[-1]
-        if kind != "attribute" or not isinstance(value, (bool, str)) or name not in used:
+        if kind != "attribute" or name not in used:
             continue
-        is_mode = isinstance(value, str) and normal(name) in MODE and value.lower() in _MODES
-        if is_mode or (isinstance(value, bool) and normal(name) in TRAIN | EVALUATION):
-            yield _flag(place, name, value)
+        flag = mode_flag(place, name, value)
+        if flag is not None:
+            yield flag
 
 
 _MODES = {*_OTHER_MODE, *_OTHER_MODE.values(), "eval", "evaluate", "evaluation", "inference"}
@@ -180,11 +188,7 @@ def _methods(layer: Any) -> tuple[str, str] | None:
 
 def _is_switch(layer: Any, name: str) -> bool:
     method = getattr(layer, name, None)
-    return callable(method) and _signature(method).accepts(0)
-
-
-def _signature(method: Any) -> Signature:
-    return signature_of(method)
+    return callable(method) and signature_of(method).accepts(0)
 
 
 def _predict(layer: Any, forward: str) -> str | None:

@@ -1,0 +1,44 @@
+"""Convention C: functions ``x_forward(x, w, b)`` and ``x_backward(dout, cache)``.
+
+Forward returns its output and what backward needs; backward the gradients in the order of the
+array arguments of forward.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from layercheck.conventions.functions import (
+    make_functions,
+    read_backward_function,
+    read_function,
+)
+from layercheck.conventions.pure import adapt_functions
+from layercheck.conventions.request import Request
+from layercheck.subject import Subject
+
+CONVENTION = "functional"
+
+
+def recognise(layer: Any) -> bool:
+    """Whether `layer` is a pair of functions, or a function without backward."""
+    return inspect.isroutine(layer) or (
+        inspect.isroutine(getattr(layer, "forward", None))
+        and inspect.isroutine(getattr(layer, "backward", None))
+        and hasattr(layer, "derivative")
+        and not layer.derivative
+    )
+
+
+def adapt(request: Request) -> Subject:
+    """Turn a pair of functions into a subject."""
+    layer = request.layer
+    forward: Callable[..., Any] = layer if inspect.isroutine(layer) else layer.forward
+    backward: Callable[..., Any] | None = None if forward is layer else layer.backward
+    call = read_function(request, forward)
+    functions = (forward,) if backward is None else (forward, backward)
+    pull = None if backward is None else read_backward_function(request, backward, call)
+    made = make_functions(request, *functions)
+    return adapt_functions(request, CONVENTION, made, call, pull)

@@ -1,0 +1,39 @@
+"""Convention I: a class with static ``forward(ctx, ...)`` and ``backward(ctx, gradient)``.
+
+Backward returns a gradient for each argument of forward after ctx; None is allowed for what has
+none.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from layercheck.conventions.functions import (
+    make_functions,
+    read_backward_function,
+    read_function,
+)
+from layercheck.conventions.pure import adapt_functions
+from layercheck.conventions.request import Request
+from layercheck.subject import Subject
+
+CONVENTION = "static"
+
+
+def recognise(layer: Any) -> bool:
+    """Whether both passes of a class are static."""
+    cls = layer if isinstance(layer, type) else type(layer)
+    return all(
+        isinstance(inspect.getattr_static(cls, name, None), staticmethod)
+        for name in ("forward", "backward")
+    )
+
+
+def adapt(request: Request) -> Subject:
+    """Turn a class with static passes into a subject."""
+    forward, backward = request.layer.forward, request.layer.backward
+    call = read_function(request, forward, context=True)
+    pull = read_backward_function(request, backward, call)
+    made = make_functions(request, forward, backward)
+    return adapt_functions(request, CONVENTION, made, call, pull)
