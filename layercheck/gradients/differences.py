@@ -147,7 +147,7 @@ class _Work:
     def medians(self, found: dict[int, Measured], step: float) -> Iterator[tuple[float, ...]]:
         """Median size, spread and rounding of the elements that move, for each output."""
         for k, measured in found.items():
-            value, spread, rounding = self.outputs[k].sampled(measured, step)
+            _, value, spread, rounding = self.outputs[k].sampled(measured, step)
             moved = (value != 0) | (spread != 0)
             if moved.any():
                 rows = (np.abs(value), spread, rounding)
@@ -219,8 +219,7 @@ def _rounds(work: _Work, found: dict[int, Measured], step: float) -> bool:
     after = work.evaluate(min(tiny, work.limit))
     for k, measured in found.items():
         output = work.outputs[k]
-        value, _, _ = output.sampled(measured, step)
-        where = output.sampled_indices()
+        where, value, _, _ = output.sampled(measured, step)
         base = output.base[where]
         expected, moved = tiny * np.abs(value), np.abs(after[k][where] - base)
         clear = expected > 64 * work.precision.eps * (np.abs(base) + output.level)

@@ -18,6 +18,7 @@ Where = slice | Indices
 
 _PART = 1 << 15  # elements handled at a time: the temporaries stay in the cache
 _SAMPLE = 1 << 15  # elements from which medians are taken
+_FEW = 64  # moved elements in a sample below which all moved elements are looked for
 BACK = 0.625  # the backward step of a pair, as a fraction of the forward one
 _ROUNDING = 16  # rounding of a quotient, in units of eps |z| / h; a triple has sd 4.1
 
@@ -111,12 +112,13 @@ class Output:
 
         One indicator in many vanishes by accident, so no bound is below twice the median.
         """
-        value, spread, rounding = self.sampled(found, step)
+        _, value, spread, rounding = self.sampled(found, step)
+        moved = (value != 0) | (spread != 0)
         if isinstance(self.open, slice):
             self.value, self.bound = np.zeros(self.base.size), np.zeros(self.base.size)
-            self.scale = math.sqrt(float(np.mean(np.nan_to_num(value, posinf=0, neginf=0) ** 2)))
+            known = value[moved & np.isfinite(value)]
+            self.scale = math.sqrt(float(np.mean(known * known))) if known.size else 0.0
         reach = 0.0 if acceptable is None else acceptable * self.scale
-        moved = (value != 0) | (spread != 0)
         if acceptable is None and moved.any():
             middle = float(np.median(spread[moved]))
             reach = 8 * middle if middle <= 4 * float(np.median(rounding[moved])) else 0.0
@@ -124,17 +126,17 @@ class Output:
         bounds = (spread + rounding)[accepted]
         return reach, 2 * float(np.median(bounds)) if bounds.size else 0.0
 
-    def sampled(self, found: Measured, step: float) -> tuple[Array, Array, Array]:
-        """Value, spread and rounding of some open elements."""
+    def sampled(self, found: Measured, step: float) -> tuple[Indices, Array, Array, Array]:
+        """Where, value, spread and rounding of some open elements, moved ones if there are any."""
         sample = _sample(self.count)
+        if sample.size < self.count:
+            moved = np.count_nonzero((found.value[sample] != 0) | (found.spread[sample] != 0))
+            if moved < _FEW:
+                few = np.flatnonzero((found.value != 0) | (found.spread != 0))[:_SAMPLE]
+                sample = few if few.size else sample
+        where = sample if isinstance(self.open, slice) else self.open[sample]
         value = found.value[sample]
-        rounding = self.rounding(self.sampled_indices(), value, step)
-        return value, found.spread[sample], rounding
-
-    def sampled_indices(self) -> Indices:
-        """Where `sampled` takes its elements from."""
-        sample = _sample(self.count)
-        return sample if isinstance(self.open, slice) else self.open[sample]
+        return where, value, found.spread[sample], self.rounding(where, value, step)
 
     def allow_curvature(self, found: Measured, step: float) -> None:
         """Widen the spread of a pair: curvature may hide a kink just inside the backward step."""

@@ -8,29 +8,19 @@ probability that is computed and reported.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from layercheck.gradients.differences import Plan
-from layercheck.gradients.directions import gaussian, one_each, placed
-from layercheck.gradients.locate import bisect, confirm, flat_indices, sample, worst_elements
+from layercheck.gradients.kinks import Adjudication, adjudicate
+from layercheck.gradients.locate import bisect, confirm, flat_indices, sample
 from layercheck.gradients.problem import Problem
-from layercheck.gradients.quotients import Values
-from layercheck.gradients.residuals import Residuals, compare
 from layercheck.gradients.structure import Blocks, find_blocks, one_block
+from layercheck.gradients.survey import PROBABILITY, PROBES, Survey, take_survey
 from layercheck.outcome import Verified, Worst
 
-PROBES = 3
-PROBABILITY = 0.99
 _FEW_ELEMENTS = 8  # no structure is sought in a tensor that is sooner done element by element
 _CONFIRMED = 3  # candidates that are looked at alone before an accusation
-_CHEAPEST = 2  # forwards that one direction takes at least
-_NEGLIGIBLE = 1e-3  # what a vanishing derivative may hide, relative to the outputs
-
 _ROUGH = (
     "{:,} of {:,} outputs are not smooth at any step: the layer is noisy, or has kinks everywhere "
     "here. Other values (--range, --data) may help."
@@ -39,9 +29,6 @@ _BLURRED = (
     "The differences are too inaccurate here: a gradient wrong by a factor 2 would not have been "
     "seen. Values of another size (--range), a smaller layout or --dtype float64 may help."
 )
-
-# With probability PROBABILITY one of PROBES normal numbers is larger than this.
-_REACH = NormalDist().inv_cdf((1 + (1 - PROBABILITY) ** (1 / PROBES)) / 2)
 
 
 @dataclass(frozen=True)
@@ -63,6 +50,8 @@ class Verification:
         Gradient and differences both vanish.
     blocks : Blocks or None
         The structure that was found, to be reused at another point.
+    at_kink : bool
+        The worst element is wrong at a kink: outside the slopes on both sides.
     """
 
     verified: Verified
@@ -72,6 +61,7 @@ class Verification:
     inconclusive: str | None = None
     is_zero: bool = False
     blocks: Blocks | None = None
+    at_kink: bool = False
 
 
 def verify(
@@ -100,118 +90,18 @@ def verify(
     if blocks is None:
         few = problem.value.size <= _FEW_ELEMENTS
         blocks = one_block(problem) if few else find_blocks(problem, rng)
-    survey = _survey(problem, blocks, budget, rng)
+    survey = take_survey(problem, blocks, budget, rng)
     if survey.failed and blocks.tensor:
         found = _located(problem, survey, rng)
         if found is not None:
             return found
-        survey = _survey(problem, one_block(problem), budget, rng)
+        survey = take_survey(problem, one_block(problem), budget, rng)
     if survey.failed:
-        return _located(problem, survey, rng) or _untraced(problem, survey)
-    return _passed(problem, survey)
+        return _located(problem, survey, rng) or _untraced(problem, survey, rng)
+    return _passed(problem, survey, rng)
 
 
-@dataclass
-class _Survey:
-    """What all directions together said about one tensor."""
-
-    blocks: Blocks
-    one_by_one: bool
-    plan: Plan | None = None
-    failing: Residuals | None = None
-    candidates: list[tuple[float, int]] = field(default_factory=list)
-    wrong: set[int] = field(default_factory=set)
-    detectable: float = 0.0
-    visible: bool = False
-    vanishing: bool = True
-    unverified: int = 0
-    flagged: list[npt.NDArray[np.bool_]] = field(default_factory=list)
-
-    @property
-    def failed(self) -> bool:
-        """Some block is outside its tolerance."""
-        return self.failing is not None
-
-    def add(self, found: Residuals, natural: float) -> None:
-        """Take one direction into account."""
-        self.plan = found.plan
-        wrong = found.wrong
-        if wrong.any():
-            self.failing = found
-        analytic = np.abs(found.analytic)
-        self.visible |= bool(np.any(analytic > 2 * found.tolerance))
-        limit = np.minimum(found.tolerance, _NEGLIGIBLE * natural)
-        self.vanishing &= bool(np.all(np.maximum(analytic, np.abs(found.numeric)) <= limit))
-        if any(flags.any() for flags in found.flagged):
-            old = self.flagged or [np.zeros_like(flags) for flags in found.flagged]
-            self.flagged = [a | b for a, b in zip(old, found.flagged, strict=True)]
-
-
-def _survey(problem: Problem, blocks: Blocks, budget: int, rng: np.random.Generator) -> _Survey:
-    """See the elements one by one where the budget allows it, else in blocks."""
-    size = blocks.size(problem.value.shape)
-    if size * _CHEAPEST <= budget or size == 1:
-        survey = _one_by_one(problem, blocks, budget, rng)
-        if survey is not None:
-            return survey
-    return _in_blocks(problem, blocks, rng)
-
-
-def _one_by_one(
-    problem: Problem, blocks: Blocks, budget: int, rng: np.random.Generator
-) -> _Survey | None:
-    """Move one element of every block at a time; None where that exceeds the budget."""
-    survey = _Survey(blocks, one_by_one=True)
-    size = blocks.size(problem.value.shape)
-    natural = problem.natural / math.sqrt(blocks.count(problem.value.shape))
-    for position in range(size):
-        v = one_each(problem, blocks, position, rng)
-        found = compare(problem, blocks, v, survey.plan)
-        if position == 0 and size > 1 and size * _cost(found.plan) > budget:
-            return None
-        survey.add(found, natural)
-        survey.candidates += worst_elements(problem, blocks, position, found)
-        rows = np.flatnonzero(found.wrong)
-        flat = flat_indices(blocks, problem.value.shape, position, rows)
-        survey.wrong.update((flat // (1 + problem.is_complex)).tolist())
-        _note_reach(problem, survey, found, v[placed(blocks, v.shape, position)])
-    return survey
-
-
-def _note_reach(problem: Problem, survey: _Survey, found: Residuals, v: Values) -> None:
-    """Note the smallest error that any of the elements just seen could hide."""
-    seen = np.asarray(v != 0)
-    if any(flags.any() for flags in found.flagged):
-        judged = np.zeros(found.analytic.shape)
-        for k, flags in enumerate(found.flagged):
-            judged += survey.blocks.sum_output(k, (~flags).astype(np.float64))
-        seen &= judged > 0
-    survey.unverified += int(seen.size - np.count_nonzero(seen))
-    seen &= ~found.wrong
-    hidden = np.zeros(found.analytic.shape)
-    np.divide(found.error + found.tolerance, np.abs(v), out=hidden, where=seen)
-    survey.detectable = max(survey.detectable, float(np.max(hidden, where=seen, initial=0.0)))
-
-
-def _in_blocks(problem: Problem, blocks: Blocks, rng: np.random.Generator) -> _Survey:
-    """Take Gaussian directions through all elements: one number a block from each."""
-    survey = _Survey(blocks, one_by_one=False)
-    natural = problem.natural / math.sqrt(blocks.count(problem.value.shape))
-    hidden = np.zeros(1)
-    for _ in range(PROBES):
-        found = compare(problem, blocks, gaussian(problem, rng), survey.plan)
-        survey.add(found, natural)
-        right = np.where(found.wrong, 0.0, found.error + found.tolerance)
-        hidden = np.maximum(hidden, right)
-    survey.detectable = float(hidden.max()) / (_REACH * problem.scale)
-    return survey
-
-
-def _cost(plan: Plan) -> int:
-    return _CHEAPEST if plan.triple is None else 6
-
-
-def _located(problem: Problem, survey: _Survey, rng: np.random.Generator) -> Verification | None:
+def _located(problem: Problem, survey: Survey, rng: np.random.Generator) -> Verification | None:
     """Trace a failure to an element that is wrong on its own; None where none is."""
     if survey.one_by_one or survey.failing is None:
         ranked = [flat for _, flat in sorted(survey.candidates, reverse=True)]
@@ -229,18 +119,51 @@ def _located(problem: Problem, survey: _Survey, rng: np.random.Generator) -> Ver
     return Verification(_verified(problem, survey), worst, failed=True, wrong=wrong)
 
 
-def _passed(problem: Problem, survey: _Survey) -> Verification:
+def _passed(problem: Problem, survey: Survey, rng: np.random.Generator) -> Verification:
+    """Nothing is wrong where the layer is smooth: judge the kinks, and how much was visible."""
     verified = _verified(problem, survey)
+    flagged = sum(int(np.count_nonzero(flags)) for flags in survey.flagged)
     outputs = sum(output.size for output in problem.outputs)
-    if verified.not_adjudicated * 2 > outputs:
-        return Verification(verified, inconclusive=_ROUGH.format(verified.not_adjudicated, outputs))
+    if flagged * 2 > outputs:
+        return Verification(verified, inconclusive=_ROUGH.format(flagged, outputs))
+    if flagged:
+        kinks = adjudicate(problem, survey.blocks, survey.flagged, rng)
+        verified = _with_kinks(verified, kinks, survey.unverified)
+        if kinks.excess is not None:
+            return _wrong_at_kink(problem, survey, verified, kinks)
     if survey.vanishing:
         return Verification(verified, is_zero=True, blocks=survey.blocks)
     blurred = None if survey.visible else _BLURRED
     return Verification(verified, inconclusive=blurred, blocks=survey.blocks)
 
 
-def _verified(problem: Problem, survey: _Survey) -> Verified:
+def _with_kinks(verified: Verified, kinks: Adjudication, unverified: int) -> Verified:
+    """Count the elements that only kinked outputs show as verified where those were accepted."""
+    gained = min(kinks.accepted, unverified)
+    return replace(
+        verified,
+        elements=verified.elements + gained,
+        individually=verified.individually + (gained if verified.individually else 0),
+        at_kinks=kinks.accepted,
+        not_adjudicated=kinks.left,
+    )
+
+
+def _wrong_at_kink(
+    problem: Problem, survey: Survey, verified: Verified, kinks: Adjudication
+) -> Verification:
+    """A row of the Jacobian lies outside the slopes on both sides of its output."""
+    row, slope, slack = kinks.excess or (0.0, 0.0, 0.0)
+    index: tuple[int, ...] = ()
+    if survey.blocks.size(problem.value.shape) == 1:
+        rows = np.array([kinks.block])
+        flat = flat_indices(survey.blocks, problem.value.shape, 0, rows)
+        index = problem.index(int(flat[0]))
+    worst = Worst(index, row, slope, abs(row - slope), slack)
+    return Verification(verified, worst, failed=True, at_kink=True)
+
+
+def _verified(problem: Problem, survey: Survey) -> Verified:
     parts = 1 + problem.is_complex
     size = problem.value.size // parts
     elements = size - survey.unverified // parts
@@ -250,7 +173,6 @@ def _verified(problem: Problem, survey: _Survey) -> Verified:
         elements=elements,
         individually=elements if survey.one_by_one else 0,
         in_blocks=0 if survey.one_by_one else elements,
-        at_kinks=0,
         not_adjudicated=sum(int(np.count_nonzero(flags)) for flags in survey.flagged),
         method=_method(problem, survey),
         detectable_error=survey.detectable / rms if rms > 0 else None,
@@ -258,7 +180,7 @@ def _verified(problem: Problem, survey: _Survey) -> Verified:
     )
 
 
-def _method(problem: Problem, survey: _Survey) -> str:
+def _method(problem: Problem, survey: Survey) -> str:
     if survey.one_by_one:
         directions = survey.blocks.size(problem.value.shape)
         return f"each element by differences of its own, along {directions} directions"
@@ -268,10 +190,10 @@ def _method(problem: Problem, survey: _Survey) -> str:
     return f"{blocks} of {inside:,} elements, along {PROBES} Gaussian directions"
 
 
-def _untraced(problem: Problem, survey: _Survey) -> Verification:
+def _untraced(problem: Problem, survey: Survey, rng: np.random.Generator) -> Verification:
     """A block is wrong in directions through all of it, but no single element stands out."""
     if survey.one_by_one or survey.failing is None:
-        return _passed(problem, survey)
+        return _passed(problem, survey, rng)
     found = survey.failing
     block = int(np.argmax(found.error / np.maximum(found.tolerance, 1e-300)))
     worst = Worst(

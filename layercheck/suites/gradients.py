@@ -24,6 +24,12 @@ from layercheck.tolerances import difference, tolerance
 from layercheck.verdict import Failed, Inconclusive, Passed, fail, skip
 
 
+_AT_KINK = Cause(
+    "one-sided-at-kink",
+    "forward() has a kink here, and the gradient lies outside the slopes on both sides of it.",
+)
+
+
 def input_gradient(case: Case, name: str) -> Passed:
     """The gradient of every element of this input is right.
 
@@ -236,7 +242,7 @@ def _finding(t: Trial, tensor: Tensor, found: Verification) -> Finding:
     place = "" if worst is None else f"; worst at {tensor.where(worst.index)}"
     if worst is not None and not worst.index and size > 1:
         place = f"; {tensor.name} as a whole, along a random direction"
-    known = _causes(t, tensor)
+    known = [_AT_KINK] if found.at_kink else _causes(t, tensor)
     return Finding(
         f"backward() returns a wrong gradient for {tensor.title}.",
         where=count + place,
