@@ -1,0 +1,59 @@
+"""Gradient bugs: layers that are right, and small variations of them that are wrong."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from tests.gradient_corpus import (
+    attention_bugs,
+    clipped,
+    complex_valued,
+    convolution_bugs,
+    dense,
+    kinked,
+    lengths,
+    networks,
+    ordering,
+    pooling,
+    powers,
+    prelu,
+    products,
+    recurrent_bugs,
+    sampling,
+    several,
+    smooth,
+    soft,
+    softmaxes,
+    stateful,
+    styles,
+)
+from tests.gradient_corpus.entry import Bug, Correct
+
+_MODULES = (
+    smooth,
+    soft,
+    powers,
+    kinked,
+    clipped,
+    prelu,
+    dense,
+    products,
+    networks,
+    convolution_bugs,
+    pooling,
+    ordering,
+    lengths,
+    softmaxes,
+    attention_bugs,
+    recurrent_bugs,
+    several,
+    complex_valued,
+    sampling,
+    stateful,
+    styles,
+)
+
+CORRECT: tuple[Correct, ...] = tuple(chain.from_iterable(m.CORRECT for m in _MODULES))
+BUGS: tuple[Bug, ...] = tuple(chain.from_iterable(m.BUGS for m in _MODULES))
+
+__all__ = ["BUGS", "CORRECT", "Bug", "Correct"]
