@@ -89,6 +89,13 @@ class Live:
             return None
         return tuple(np.zeros_like(np.asarray(state)) for state in self.instance.states())
 
+    def reset(self) -> None:
+        """Call the layer's own reset method, with every generator seeded from the case."""
+        generators = Generators(*self.instance.roots())
+        with generators.preserved(), seeded_defaults(self.case.seed):
+            generators.seed(self.case.seed)
+            self.instance.reset()
+
     def clear_gradients(self) -> None:
         """Empty gradient buffers that add up, where the layer has a method for it."""
         if self.case.subject.facts.clears_gradients:

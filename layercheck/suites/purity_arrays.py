@@ -113,7 +113,7 @@ def _later_calls(case: Case, live: Live) -> Iterator[str]:
             yield "the next backward()"
     if case.subject.facts.reset:
         try:
-            live.instance.reset()
+            live.reset()
         except LayerError:
             return
         yield "the reset"
