@@ -91,6 +91,15 @@ class Instance(Protocol):
     ) -> Gradients:
         """Run backward for the pass `done`; raises `LayerError` where the layer does."""
 
+    def pull_back_all(
+        self, dones: Sequence[Pass], upstreams: Sequence[Sequence[Array]]
+    ) -> tuple[Gradients, ...]:
+        """Run one backward for several forwards, where `Facts.several_forwards` says so.
+
+        Each result has the input gradients of one forward; the gradients of the learnables are
+        the same in all: the sum over the forwards.
+        """
+
     def reset(self) -> None:
         """Call the layer's own reset method."""
 
