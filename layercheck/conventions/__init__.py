@@ -7,13 +7,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from layercheck.conventions import functional, native, stateful, static_ctx
+from layercheck.conventions import (
+    accumulating,
+    attributes,
+    derivative,
+    forward_pass,
+    functional,
+    native,
+    nested,
+    several,
+    stateful,
+    static_ctx,
+    torch7,
+    updating,
+)
 from layercheck.conventions.request import Request
 from layercheck.errors import DeclarationError, TargetError, nearest
 from layercheck.subject import Subject
 
 # In the order in which they are asked: the most specific first.
-CONVENTIONS: tuple[Any, ...] = (functional, static_ctx, native, stateful)
+CONVENTIONS: tuple[Any, ...] = (
+    derivative,
+    functional,
+    static_ctx,
+    native,
+    torch7,
+    forward_pass,
+    accumulating,
+    updating,
+    attributes,
+    nested,
+    several,
+    stateful,
+)
 
 
 def adapt(request: Request) -> Subject:

@@ -17,18 +17,22 @@ from layercheck.errors import LayerError
 _CONTAINERS = (dict, list, tuple, np.ndarray)
 
 
-def as_new(layer: Any, base: Any, kept: Iterable[Place]) -> Any:
-    """Return a copy of `layer`, which was run, without what its passes left but `kept`.
+def as_new(observed: Observed, kept: Iterable[Place]) -> Any:
+    """Return the layer after its first forward, without what every forward leaves anew.
 
     Lists that were empty are empty again: a layer that keeps every forward would otherwise pair
-    an upstream gradient with the input of another forward. Caches are removed, flags stay.
+    an upstream gradient with the input of another forward. Caches are removed; what the second
+    forward leaves alone stays, as do flags and `kept`.
     """
-    restored = copy_object(layer)
+    base, second = observed.base, observed.second
+    restored = copy_object(observed.first)
     keep = [place.steps for place in kept]
     for place, value in list(walk(restored)):
         if not isinstance(value, _CONTAINERS) or any(_holds(place, steps) for steps in keep):
             continue
         before = place.find(base)
+        if same(value, place.find(second)):
+            continue
         if before is None or (isinstance(before, (dict, list)) and not before):
             _put_back(restored, base, place, before)
     return restored
@@ -69,7 +73,7 @@ def built(observed: Observed, kept: Iterable[Place]) -> Any:
     """Return the layer with what its first forward built, otherwise as if new."""
     kept = tuple(kept)
     for layer in (
-        as_new(observed.first, observed.base, kept),
+        as_new(observed, kept),
         empty_lists(observed.first, observed.base),
     ):
         if _behaves(observed, layer):

@@ -55,12 +55,17 @@ class BackwardCall:
         What each argument is, in order; those with a keyword are passed by it.
     packed : bool
         Several upstream gradients are one argument, a tuple.
+    step : float
+        The learning rate.
+    then : str or None
+        A method that completes backward, called with the same arguments.
     """
 
     method: str
     roles: tuple[tuple[Role, str | None], ...]
     packed: bool = False
     step: float = STEP
+    then: str | None = None
 
     @property
     def takes_rate(self) -> bool:
@@ -89,7 +94,10 @@ class BackwardCall:
         positional = [value for value, keyword in values if keyword is None]
         keywords = {keyword: value for value, keyword in values if keyword is not None}
         method = getattr(layer, self.method)
-        return call_layer(f"{self.method}()", method, *positional, **keywords)
+        result = call_layer(f"{self.method}()", method, *positional, **keywords)
+        if self.then is not None and hasattr(layer, self.then):
+            call_layer(f"{self.then}()", getattr(layer, self.then), *positional, **keywords)
+        return result
 
 
 def read_forward(layer: Any, method: str, request: Request) -> ForwardCall:
@@ -136,24 +144,40 @@ def _require_known(request: Request, method: str, function: Any, signature: Sign
 
 
 def read_backward(
-    layer: Any, method: str, inputs: tuple[str, ...], request: Request
+    layer: Any, method: str, inputs: tuple[str, ...], request: Request, known: tuple[Role, ...]
 ) -> BackwardCall:
     """Read how the backward pass is called.
 
-    A lone argument is the upstream gradient, whatever it is called.
+    Parameters
+    ----------
+    known : tuple of str
+        The roles of its required arguments in a declared convention.
     """
     signature = signature_of(getattr(layer, method))
+    roles = read_roles(signature, inputs)
+    required = signature.required
+    if request.declarations.convention is not None and len(known) == len(required):
+        roles = (*((role, None) for role in known), *roles[len(known) :])
+    if not any(role == "upstream" for role, _ in roles):
+        raise QuestionError(_no_upstream(method, request, required))
+    return BackwardCall(method, roles)
+
+
+def read_roles(
+    signature: Signature, inputs: tuple[str, ...]
+) -> tuple[tuple[Role, str | None], ...]:
+    """Return what each argument of backward is, by its name, and its keyword where it has one.
+
+    A lone argument is the upstream gradient, whatever it is called.
+    """
     required = signature.required or signature.positional[:1]
-    roles: list[tuple[Role, str | None]] = []
-    if len(required) <= 1:
-        roles.append(("upstream", None))
-    else:
-        roles += [(_role(name, inputs), None) for name in required]
-        _require_upstream(roles, required, method, request)
+    roles: list[tuple[Role, str | None]] = [("upstream", None)]
+    if len(required) > 1:
+        roles = [(_role(name, inputs), None) for name in required]
     for name in (*signature.optional, *signature.keywords):
         if name not in required and normal(name) in RATE:
             roles.append(("rate", name))
-    return BackwardCall(method, tuple(roles))
+    return tuple(roles)
 
 
 def _role(name: str, inputs: tuple[str, ...]) -> Role:
@@ -167,13 +191,8 @@ def _role(name: str, inputs: tuple[str, ...]) -> Role:
     return "output" if text in OUTPUT else "upstream"
 
 
-def _require_upstream(
-    roles: list[tuple[Role, str | None]], names: tuple[str, ...], method: str, request: Request
-) -> None:
-    found = [role for role, _ in roles]
-    if "upstream" in found or request.declarations.convention is not None:
-        return
-    raise QuestionError(
+def _no_upstream(method: str, request: Request, names: tuple[str, ...]) -> str:
+    return (
         f"{method}() of {request.name} takes ({', '.join(names)}), and none of them is known as "
         "the upstream gradient. Name it dout or grad_output, or declare how it is called: "
         "--declare convention=torch7 for (input, upstream gradient), "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,13 @@ class Results:
         return as_arrays(method, name, things[:wanted]), memory
 
 
+def _one_of(value: Any, number: int, count: int) -> Any:
+    """Return what belongs to one of several forwards; None where it is no list of them."""
+    if isinstance(value, (list, tuple)) and len(value) == count:
+        return value[number]
+    return None
+
+
 @dataclass(frozen=True)
 class ObjectDriver:
     """How one object is called; where its outputs and gradients are.
@@ -94,6 +102,23 @@ class ObjectDriver:
             tuple(self._read(where, after) for where in self.inputs),
             tuple(self._read(where, after) for where in self.learnables),
         )
+
+    def pull_back_all(
+        self, layer: Any, dones: Sequence[Pass], upstreams: Sequence[Arrays]
+    ) -> tuple[Gradients, ...]:
+        """Run one backward for several forwards, with a list of their upstream gradients.
+
+        Each has the input gradients of one forward; the gradients of learnables are the sum.
+        """
+        together = tuple([each[i] for each in upstreams] for i in range(len(upstreams[0])))
+        after = self.after(layer, dones[-1], together)
+        learnables = tuple(self._read(where, after) for where in self.learnables)
+        gradients = []
+        for number in range(len(dones)):
+            values = [None if w is None else w.read(after) for w in self.inputs]
+            inputs = tuple(_one_of(value, number, len(dones)) for value in values)
+            gradients.append(Gradients(inputs, learnables))
+        return tuple(gradients)
 
     def after(self, layer: Any, done: Pass, upstream: Arrays) -> After:
         """Run backward and return the layer after it."""

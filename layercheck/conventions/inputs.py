@@ -24,7 +24,10 @@ def input_sources(
     """Return where the gradient of each input is, None where there is none."""
     found: list[Where | None] = list(matched.inputs)
     if trace.after.result is None:
-        found = [_in_attribute(request, trace, names, i) for i in range(len(names))]
+        found = [
+            None if i in given else _in_attribute(request, trace, names, i)
+            for i in range(len(names))
+        ]
     return tuple(given.get(i, where) for i, where in enumerate(found))
 
 

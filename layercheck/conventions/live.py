@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -32,6 +32,15 @@ class Driver(Protocol):
 
     def clear_gradients(self, layer: Any) -> None:
         """Call the layer's method that empties its gradient buffers."""
+
+
+class AccumulatingDriver(Driver, Protocol):
+    """How a convention is called that keeps several forwards."""
+
+    def pull_back_all(
+        self, layer: Any, dones: Sequence[Pass], upstreams: Sequence[Arrays]
+    ) -> tuple[Gradients, ...]:
+        """Run one backward of `layer` for several forwards."""
 
 
 @dataclass
@@ -76,6 +85,13 @@ class LiveLayer:
         """Run backward for the pass `done`."""
         states = None if state_upstream is None else tuple(state_upstream)
         return self.driver.pull_back(self.layer, done, tuple(upstream), states)
+
+    def pull_back_all(
+        self, dones: Sequence[Pass], upstreams: Sequence[Sequence[Array]]
+    ) -> tuple[Gradients, ...]:
+        """Run one backward for several forwards."""
+        driver = cast(AccumulatingDriver, self.driver)
+        return driver.pull_back_all(self.layer, dones, [tuple(each) for each in upstreams])
 
     def reset(self) -> None:
         """Call the layer's reset method."""

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from layercheck.conventions.anatomy import Anatomy, dissect, read_only
-from layercheck.conventions.calls import BackwardCall, ForwardCall, read_backward, read_forward
+from layercheck.conventions.calls import (
+    BackwardCall,
+    ForwardCall,
+    Role,
+    read_backward,
+    read_forward,
+)
 from layercheck.conventions.driving import ObjectDriver
 from layercheck.conventions.live import builder, generator_roots
 from layercheck.conventions.losses import refuse_loss
@@ -21,6 +27,7 @@ from layercheck.conventions.places import Place
 from layercheck.conventions.request import Request
 from layercheck.conventions.signatures import signature_of, source_of
 from layercheck.conventions.sources import At
+from layercheck.conventions.tracing import serves_all
 from layercheck.conventions.tree import method_of
 from layercheck.conventions.trials import find_bench
 from layercheck.conventions.vocabulary import CLEAR, RESET
@@ -42,15 +49,22 @@ class Protocol:
         The names of the passes; no backward: None.
     prepare : callable, (layer, layouts) -> None, optional
         Initialises a new layer.
-    several_forwards : bool
-        One backward serves all forwards since the last.
+    roles : tuple of str
+        What the first arguments of backward are where their names do not tell, and the
+        convention is declared.
+    then : str or None
+        A method that completes backward, called with the same arguments.
+    keeps_forwards : bool
+        Forwards add up until backward; whether one backward serves all is tried.
     """
 
     convention: str
     forward: str
     backward: str | None
     prepare: Callable[[Any, tuple[Layout, ...]], None] | None = None
-    several_forwards: bool = False
+    roles: tuple[Role, ...] = ()
+    then: str | None = None
+    keeps_forwards: bool = False
 
 
 def adapt_object(request: Request, protocol: Protocol) -> Subject:
@@ -61,14 +75,19 @@ def adapt_object(request: Request, protocol: Protocol) -> Subject:
     reset = _method(request, pristine, RESET, request.declarations.reset)
     backward = None
     if protocol.backward is not None:
-        backward = read_backward(pristine, protocol.backward, forward.inputs, request)
+        backward = read_backward(
+            pristine, protocol.backward, forward.inputs, request, protocol.roles
+        )
+        backward = replace(backward, then=protocol.then)
     layouts = request.ordered_layouts(forward.inputs)
+    several = False
     base = prepared(pristine, protocol, layouts, request.seed)
     bench = find_bench(base, forward, layouts, request.seed)
     if isinstance(bench, LayerError):
         anatomy = read_only(request, base, forward, backward)
     else:
         anatomy = dissect(request, base, forward, backward, bench)
+        several = protocol.keeps_forwards and serves_all(anatomy.base, anatomy.driver, bench)
 
     def prepare(at: tuple[Layout, ...]) -> Any:
         return anatomy.finish(prepared(pristine, protocol, at, request.seed), at)
@@ -76,7 +95,8 @@ def adapt_object(request: Request, protocol: Protocol) -> Subject:
     clear = _method(request, pristine, CLEAR, None)
     driver = replace(anatomy.driver, reset_method=reset, clear_method=clear)
     anatomy = replace(anatomy, driver=driver)
-    return _subject(request, protocol, pristine, layouts, anatomy, prepare)
+    subject = _subject(request, protocol, pristine, layouts, anatomy, prepare)
+    return replace(subject, facts=replace(subject.facts, several_forwards=several))
 
 
 def prepared(pristine: Any, protocol: Protocol, layouts: tuple[Layout, ...], seed: int) -> Any:
@@ -163,7 +183,6 @@ def _facts(request: Request, protocol: Protocol, driver: ObjectDriver, anatomy: 
         one_pass=driver.forward.training.one_pass,
         backward="none" if driver.backward is None else "written",
         memory="handed over" if driver.results.memory else "in the object",
-        several_forwards=protocol.several_forwards,
         announces_update=anatomy.announces_update,
         reset=driver.reset_method is not None,
         clears_gradients=driver.clear_method is not None,

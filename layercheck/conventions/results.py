@@ -27,7 +27,8 @@ def find_results(request: Request, observed: Observed, backward: BackwardCall | 
         return Results((_attribute(request, observed),), count=1)
     memory = backward is not None and backward.takes_memory
     if not isinstance(returned, (tuple, list)):
-        return Results(count=1)
+        returned = (returned,)
+        memory = False
     things = returned[:-1] if memory and len(returned) > 1 else returned
     arrays = _leading_arrays(things)
     upstreams = backward.upstreams() if backward is not None else arrays

@@ -60,12 +60,47 @@ def names_returned(method: Callable[..., Any]) -> dict[Path, str]:
 
     Empty where the source is not there or the statements disagree.
     """
+    node = _definition(method)
+    if node is None:
+        return {}
+    found = [_names(each.value) for each in _returns(node) if each.value is not None]
+    return found[0] if found and all(names == found[0] for names in found) else {}
+
+
+def returns_nothing(method: Callable[..., Any]) -> bool:
+    """Whether a method's source has no return statement with a value."""
+    node = _definition(method)
+    return node is not None and not any(
+        r.value is not None and not _is_none(r.value) for r in _returns(node)
+    )
+
+
+def lists_appended(method: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the attributes of self to which a method's source appends."""
+    node = _definition(method)
+    calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)] if node is not None else []
+    owners = [c.func.value for c in calls if isinstance(c.func, ast.Attribute)]
+    named = [c.func.attr for c in calls if isinstance(c.func, ast.Attribute)]
+    return tuple(
+        owner.attr
+        for owner, name in zip(owners, named, strict=True)
+        if name == "append"
+        and isinstance(owner, ast.Attribute)
+        and isinstance(owner.value, ast.Name)
+    )
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _definition(method: Callable[..., Any]) -> ast.FunctionDef | None:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(method))))
     except (OSError, TypeError, SyntaxError):
-        return {}
-    found = [_names(node.value) for node in _returns(tree.body[0]) if node.value is not None]
-    return found[0] if found and all(names == found[0] for names in found) else {}
+        return None
+    node = tree.body[0]
+    return node if isinstance(node, ast.FunctionDef) else None
 
 
 def _returns(node: ast.AST) -> list[ast.Return]:

@@ -119,10 +119,7 @@ def _zeros_do_the_same(observed: Observed, places: list[Place]) -> bool:
 
 def rebuilt(base: Any, forward: ForwardCall, bench: Bench, found: Sorted) -> Any:
     """Return a copy of `base` that was built by a forward on the data of `bench`."""
-    first = copy_object(base)
-    returned = run(first, forward, bench, 0)
-    results = found.observed.results
-    observed = Observed(forward, bench, base, first, first, returned, results, {}, {}, {})
+    observed = replace(observe(base, forward, bench), results=found.observed.results)
     layer = built(observed, found.lazy)
     set_zero(layer, (state.place for state in found.states if state.zero))
     return layer

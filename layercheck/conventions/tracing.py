@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,7 +101,24 @@ def _gives_input_shapes(found: Trace | LayerError) -> bool:
     if isinstance(found, LayerError):
         return False
     shapes = [np.shape(value) for value in leaves(found.after.result).values()]
-    return all(x.shape in shapes for x in found.done.inputs if x.dtype.kind in "fc")
+    inputs = [x for x in found.done.inputs if x.dtype.kind in "fc"]
+    if isinstance(found.after.result, (tuple, list)) and len(inputs) == 1 < len(shapes):
+        return len({*shapes}) == len(shapes) and inputs[0].shape in shapes
+    return all(x.shape in shapes for x in inputs)
 
 
-Install = Callable[[Any], None]
+def serves_all(base: Any, driver: ObjectDriver, bench: Bench) -> bool:
+    """Whether one backward takes the upstream gradients of two forwards, as a list."""
+    layer = copy_object(base)
+    try:
+        with seeded(bench.seed, *generator_roots(layer)):
+            dones = [driver.run(layer, bench.inputs(draw), "forward") for draw in (0, 1)]
+            upstreams = [upstream(done, bench.seed) for done in dones]
+            found = driver.pull_back_all(layer, dones, upstreams)
+    except LayerError:
+        return False
+    return all(
+        isinstance(dx, np.ndarray) and dx.shape == x.shape
+        for done, each in zip(dones, found, strict=True)
+        for x, dx in zip(done.inputs, each.inputs, strict=True)
+    )

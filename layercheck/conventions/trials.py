@@ -83,7 +83,8 @@ def _batch(layouts: tuple[Layout, ...]) -> int:
         for label, size in zip(layout.format, layout.shape, strict=True)
         if label != "B"
     }
-    return next(size for size in range(2, 2 + len(others) + 1) if size not in others)
+    sizes: tuple[int, ...] = (5, 3, 7, 2, *range(8, 9 + len(others)))
+    return next(size for size in sizes if size not in others)
 
 
 def _with_batch(layouts: tuple[Layout, ...], batch: int) -> tuple[Layout, ...]:
