@@ -83,6 +83,16 @@ class Live:
             ran.generators.restore(ran.stand)
             return self.instance.pull_back(ran.done, tuple(upstream), state_upstream)
 
+    def pull_back_all(
+        self, rans: Sequence[Ran], upstreams: Sequence[Sequence[Any]]
+    ) -> tuple[Gradients, ...]:
+        """Run one backward for several passes, where the convention keeps them."""
+        self.case.evaluations += Evaluations(backward=1)
+        generators = Generators(*self.instance.roots())
+        with generators.preserved(), seeded_defaults(2**32 + 1):
+            rans[-1].generators.restore(rans[-1].stand)
+            return self.instance.pull_back_all([ran.done for ran in rans], upstreams)
+
     def state_upstream(self) -> Arrays | None:
         """Return zeros for the states after the pass; None where backward takes none."""
         if not self.case.subject.facts.state_gradients:

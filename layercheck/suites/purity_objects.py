@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from layercheck.rounds import Live, copies
 from layercheck.subject import Arrays, Gradients, Mode
 from layercheck.suites.agreement import (
     Disagreement,
+    Pair,
     called,
     disagreement,
     gradient_pairs,
@@ -123,18 +125,14 @@ def forwards_retained(case: Case) -> Passed | None:
     if not case.subject.facts.several_forwards:
         skip("the layer's convention keeps one forward at a time")
     case.gradients()
-    live = Live(case)
-    alone, upstreams = [], []
+    live, rans, upstreams, alone = Live(case), [], [], []
     for draw in (0, 1):
         evaluation = case.evaluate(case.point(draw=draw))
         upstreams.append(case.upstream(evaluation.outputs, draw))
         alone.append(case.pull_back(evaluation, upstreams[-1]))
-        ran = live.run(live.inputs(draw=draw))
-    together = live.pull_back(ran, tuple(list(pair) for pair in zip(*upstreams, strict=True)))
-    expected = [_sum(own) for own in zip(*(g.learnables for g in alone), strict=True)]
-    differs = disagreement(
-        gradient_pairs(case, together.learnables, expected, of="learnables")
-    ) or disagreement(_input_pairs(case, together, alone))
+        rans.append(live.run(live.inputs(draw=draw)))
+    together = live.pull_back_all(rans, upstreams)
+    differs = disagreement(_retained_pairs(case, together, alone))
     if differs is None:
         return None
     fail(
@@ -145,14 +143,15 @@ def forwards_retained(case: Case) -> Passed | None:
     )
 
 
+def _retained_pairs(
+    case: Case, together: Sequence[Gradients], alone: Sequence[Gradients]
+) -> Iterator[Pair]:
+    """Pair the input gradients of each forward, and the sum of the learnable gradients."""
+    for found, expected in zip(together, alone, strict=True):
+        yield from gradient_pairs(case, found.inputs, expected.inputs, of="inputs")
+    sums = [_sum(own) for own in zip(*(g.learnables for g in alone), strict=True)]
+    yield from gradient_pairs(case, together[-1].learnables, sums, of="learnables")
+
+
 def _sum(gradients: tuple[Any, ...]) -> Any:
     return None if any(d is None for d in gradients) else np.asarray(sum(gradients))
-
-
-def _input_pairs(case: Case, together: Gradients, alone: list[Gradients]) -> list[Any]:
-    """Pair the input gradients of each forward, where backward gives one for each."""
-    pairs = []
-    for number, own in enumerate(alone):
-        found = [dx[number] if isinstance(dx, (list, tuple)) else None for dx in together.inputs]
-        pairs += list(gradient_pairs(case, found, own.inputs, of="inputs"))
-    return pairs

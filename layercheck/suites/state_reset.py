@@ -56,8 +56,10 @@ def reset(case: Case) -> Passed | None:
 
 
 def _unassigned(case: Case) -> Live:
-    """A live layer as it was built, with its own first learnables and states."""
-    return Live(case, instance=case.subject.build(case.dtype, case.layouts))
+    """A live layer with its own first states; with learnables that no constructor sets."""
+    instance = case.subject.build(case.dtype, case.layouts)
+    instance.assign(case.learnables, copies(instance.states()))
+    return Live(case, instance=instance)
 
 
 def _is_new(case: Case) -> bool:

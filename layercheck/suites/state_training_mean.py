@@ -34,9 +34,10 @@ def training_mean(case: Case) -> Passed | None:
     """
     if case.subject.facts.one_pass:
         skip("predict and forward are one pass")
+    case.base("predict")
+    case.base("forward")
     if not case.is_random:
         skip("forward draws no random numbers")
-    case.base("predict")
     point = _small_point(case)
     if not _is_identity(case, point):
         skip("predict is not the identity")
