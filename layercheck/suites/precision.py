@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from layercheck.case import Case, Point
+from layercheck.case import Case
 from layercheck.outcome import Cause
 from layercheck.subject import Arrays, Evaluation, Gradients, Mode
 from layercheck.suites.dtype_causes import fits
 from layercheck.suites.evidence import Tensor, source_of_backward, tensors
+from layercheck.suites.regimes import cast_point
 from layercheck.tolerances import ROUNDING, SPREAD, difference, rms
 from layercheck.verdict import fail, skip
 
@@ -47,7 +48,7 @@ def require_low_precision(case: Case, reference: Case) -> None:
     base = case.base()
     upstream = tuple(case.cast(d) for d in case.upstream(base.outputs))
     found = case.pull_back(base, upstream)
-    point = _cast_point(case.point(), reference)
+    point = cast_point(case.point(), reference)
     evaluation = reference.evaluate(point, base.mode)
     exact = reference.pull_back(evaluation, tuple(reference.cast(d) for d in upstream))
     _require_float64(evaluation, exact, reference)
@@ -55,15 +56,6 @@ def require_low_precision(case: Case, reference: Case) -> None:
     for tensor, right in pairs:
         _require_finite(case, tensor, right)
     _require_close(case, upstream, pairs)
-
-
-def _cast_point(point: Point, reference: Case) -> Point:
-    return replace(
-        point,
-        inputs=tuple(reference.cast(x) for x in point.inputs),
-        learnables=tuple(reference.cast(w) for w in point.learnables),
-        states=tuple(reference.cast(s) for s in point.states),
-    )
 
 
 def _flat(gradients: Gradients) -> Arrays:
