@@ -51,6 +51,7 @@ class LiveLayer:
     driver: Driver
     learnable_places: tuple[Place, ...]
     state_places: tuple[Place, ...]
+    first_states: Arrays = ()
 
     def roots(self) -> tuple[Any, ...]:
         """The layer, its class's attributes and its module's globals."""
@@ -72,8 +73,12 @@ class LiveLayer:
         return tuple(place.find(self.layer) for place in self.learnable_places)
 
     def states(self) -> Arrays:
-        """The live states."""
-        return tuple(place.find(self.layer) for place in self.state_places)
+        """The live states; one that was reset to None has its first value again."""
+        found = [place.find(self.layer) for place in self.state_places]
+        for number, first in enumerate(self.first_states):
+            if found[number] is None:
+                found[number] = first.copy()
+        return tuple(found)
 
     def run(self, inputs: Sequence[Array], mode: Mode) -> Pass:
         """Run one pass."""
@@ -151,7 +156,8 @@ def builder(
                 prepared[layouts] = prepare(layouts)
             in_dtype[key] = _cast_layer(prepared[layouts], dtype, owned)
         layer = copy_object(in_dtype[key])
-        return LiveLayer(layer, driver, learnable_places, state_places)
+        first_states = tuple(place.find(in_dtype[key]) for place in state_places)
+        return LiveLayer(layer, driver, learnable_places, state_places, first_states)
 
     return build
 

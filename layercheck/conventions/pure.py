@@ -19,7 +19,7 @@ from layercheck.conventions.signatures import source_of
 from layercheck.conventions.sorting import Sorted, rebuilt, sort_arrays
 from layercheck.conventions.sources import Returned, Where
 from layercheck.conventions.tracing import trace
-from layercheck.conventions.training import Flag, mode_flag
+from layercheck.conventions.training import Flag, mode_flag, words_of
 from layercheck.conventions.tree import walk
 from layercheck.conventions.trials import Bench, find_bench
 from layercheck.conventions.vocabulary import is_gradient_of, normal
@@ -38,7 +38,7 @@ def adapt_functions(
     backward: FunctionBackward | None,
 ) -> Subject:
     """Turn functions into a subject."""
-    flags = tuple(_mode_flags(layer))
+    flags = tuple(_mode_flags(layer, forward))
     if flags:
         training = replace(forward.training, attributes=flags)
         forward = replace(forward, training=training)
@@ -63,10 +63,11 @@ def adapt_functions(
     return _subject(request, convention, layer, layouts, driver, found, prepare)
 
 
-def _mode_flags(layer: Functions) -> list[Flag]:
+def _mode_flags(layer: Functions, forward: FunctionForward) -> list[Flag]:
     """Return the flags in dicts of configuration: ``bn_param["mode"]``."""
+    words = words_of(getattr(layer, forward.method))
     found = [
-        mode_flag(place, str(place.steps[-1][1]), value)
+        mode_flag(place, str(place.steps[-1][1]), value, words)
         for place, value in walk(layer)
         if place.steps[0][1] == "config" and place.steps[-1][0] == "key" and len(place.steps) > 2
     ]

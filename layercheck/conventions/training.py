@@ -23,6 +23,11 @@ from layercheck.errors import DeclarationError, nearest
 
 _PREDICT = ("predict", "inference", "infer")
 _OTHER_MODE = {"train": "test", "training": "testing", "fit": "predict"}
+_MODES = {
+    *_OTHER_MODE,
+    *_OTHER_MODE.values(),
+    *("eval", "evaluate", "evaluation", "inference", "valid", "validation", "infer"),
+}
 
 
 @dataclass(frozen=True)
@@ -109,10 +114,25 @@ def argument_flag(method: Any, declared: str | None = None) -> Flag | None:
     except (TypeError, ValueError):
         return None
     for parameter in parameters:
-        if parameter.name == declared or (declared is None and is_flag_name(parameter.name)):
-            default = None if parameter.default is parameter.empty else parameter.default
-            return _flag(parameter.name, parameter.name, default)
+        name = parameter.name
+        default = None if parameter.default is parameter.empty else parameter.default
+        words = words_of(getattr(method, "__func__", method))
+        if name == declared:
+            return _flag(name, name, default, words)
+        if declared is None and _says_mode(name, default, words):
+            return _flag(name, name, default, words)
     return None
+
+
+def _says_mode(name: str, value: Any, words: set[str]) -> bool:
+    """Whether a value of this name says whether the layer trains; a padding mode does not."""
+    if normal(name) in TRAIN | EVALUATION:
+        return value is None or isinstance(value, (bool, int, str))
+    if normal(name) not in MODE:
+        return False
+    if isinstance(value, str):
+        return value.lower() in _MODES
+    return isinstance(value, bool) or bool(words & _OTHER_MODE.keys())
 
 
 def is_flag_name(name: str) -> bool:
@@ -120,22 +140,21 @@ def is_flag_name(name: str) -> bool:
     return normal(name) in TRAIN | EVALUATION | MODE
 
 
-def mode_flag(where: Any, name: str, value: Any) -> Flag | None:
+def mode_flag(where: Any, name: str, value: Any, words: set[str]) -> Flag | None:
     """Return the flag that `value` is by its name, as ``bn_param["mode"]``; None: it is none."""
-    is_mode = isinstance(value, str) and normal(name) in MODE and value.lower() in _MODES
-    if is_mode or (isinstance(value, bool) and normal(name) in TRAIN | EVALUATION):
-        return _flag(where, name, value)
+    if isinstance(value, (bool, str)) and _says_mode(name, value, words):
+        return _flag(where, name, value, words)
     return None
 
 
-def _flag(where: Any, name: str, value: Any) -> Flag:
-    """Return the flag; `value` is what it is by default, and tells its type."""
-    if isinstance(value, str):
-        lowered = value.lower()
-        training = value if lowered in _OTHER_MODE else "train"
-        return Flag(where, training, _OTHER_MODE.get(training.lower(), "test"))
-    if normal(name) in MODE and not isinstance(value, (bool, int)):
-        return Flag(where, "train", "test")
+def _flag(where: Any, name: str, value: Any, words: set[str]) -> Flag:
+    """Return the flag; the default `value` tells its type, the code's `words` its values."""
+    if isinstance(value, str) or (value is None and normal(name) in MODE):
+        known = [value.lower()] if isinstance(value, str) else []
+        known += [word for word in (*_OTHER_MODE, *sorted(_MODES)) if word in words]
+        training = next((word for word in known if word in _OTHER_MODE), "train")
+        others = [word for word in known if word not in _OTHER_MODE]
+        return Flag(where, training, others[0] if others else _OTHER_MODE[training])
     means_evaluation = normal(name) in EVALUATION
     return Flag(where, not means_evaluation, means_evaluation)
 
@@ -145,19 +164,18 @@ def _attribute_flags(layer: Any, method: Any, declared: str | None) -> Iterator[
         place = Place.attribute(*declared.split("."))
         value = place.find(layer)
         if isinstance(value, (bool, str)):
-            yield _flag(place, place.steps[-1][1], value)
+            yield _flag(place, place.steps[-1][1], value, words_of(*_methods_of(layer)))
         return
-    used = _names_used(layer)
+    methods = _methods_of(layer)
+    used = {name for each in methods for name in each.__code__.co_names}
+    words = words_of(*methods)
     for place, value in [*_own(layer), *walk(layer)]:
         kind, name = place.steps[-1]
         if kind != "attribute" or name not in used:
             continue
-        flag = mode_flag(place, name, value)
+        flag = mode_flag(place, name, value, words)
         if flag is not None:
             yield flag
-
-
-_MODES = {*_OTHER_MODE, *_OTHER_MODE.values(), "eval", "evaluate", "evaluation", "inference"}
 
 
 def _own(layer: Any) -> Iterator[tuple[Place, Any]]:
@@ -168,16 +186,27 @@ def _own(layer: Any) -> Iterator[tuple[Place, Any]]:
                 yield Place.attribute(name), value
 
 
-def _names_used(layer: Any) -> set[str]:
-    """Return the attribute names that the methods of the layer and its parts mention."""
+def _methods_of(layer: Any) -> list[Any]:
+    """Return the methods of the layer and its parts, constructors left out."""
     classes = {type(layer)} | {type(value) for _, value in walk(layer) if is_users(type(value))}
-    names: set[str] = set()
-    for cls in {base for each in classes for base in each.__mro__ if is_users(base)}:
-        for name, method in vars(cls).items():
-            code = getattr(method, "__code__", None)
-            if code is not None and name != "__init__":
-                names.update(code.co_names)
-    return names
+    bases = {base for each in classes for base in each.__mro__ if is_users(base)}
+    return [
+        method
+        for cls in bases
+        for name, method in vars(cls).items()
+        if hasattr(method, "__code__") and name != "__init__"
+    ]
+
+
+def words_of(*functions: Any) -> set[str]:
+    """Return the words in the code of functions that may be values of a mode."""
+    constants = [
+        constant
+        for function in functions
+        for constant in getattr(getattr(function, "__code__", None), "co_consts", ())
+    ]
+    flat = [item for c in constants for item in (c if isinstance(c, (tuple, frozenset)) else (c,))]
+    return {item.lower() for item in flat if isinstance(item, str)} & (_MODES | _OTHER_MODE.keys())
 
 
 def _methods(layer: Any) -> tuple[str, str] | None:
