@@ -38,7 +38,8 @@ class Bug:
     wrong : frozenset of str
         Every check of the suite gradients that must fail, and of other suites those that must.
     causes : mapping, check id -> tuple of str
-        For each wrong tensor the first causes that are true of it.
+        For each wrong tensor, and for checks that find the mistake itself, the first causes
+        that are true.
     points : tuple of str
         Kinds of values at which the difference shows, of `values.POINTS`.
     smallest : float
@@ -102,11 +103,12 @@ def wrong(
 ) -> Bug:
     """Make the entry of a bug in the layer `base`.
 
-    `causes` maps each wrong tensor, as in ``input:x``, to its acceptable causes between spaces;
-    `also` lists further checks that fail, those of the suite gradients without its name.
+    `causes` maps each wrong tensor, as in ``input:x``, or another check that fails, to its
+    acceptable causes between spaces; `also` lists checks that fail without a cause of their own.
+    Checks of the suite gradients go without its name.
     """
-    accepted = {f"gradients.{tensor}": tuple(ids.split()) for tensor, ids in causes.items()}
-    others = (check if "." in check else f"gradients.{check}" for check in also.split())
+    accepted = {_full_id(check): tuple(ids.split()) for check, ids in causes.items()}
+    others = map(_full_id, also.split())
     return Bug(
         name or name_of(layer),
         maker(layer, base.convention),
@@ -121,6 +123,11 @@ def wrong(
         tuple(points.split()),
         smallest,
     )
+
+
+def _full_id(check: str) -> str:
+    suites = ("gradients.", "purity.")
+    return check if check.startswith(suites) else f"gradients.{check}"
 
 
 def maker(layer: Any, convention: str) -> Callable[[], Any]:

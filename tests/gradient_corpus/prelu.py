@@ -240,8 +240,7 @@ BUGS = (
         PRELU,
         PReLUAccumulates,
         "Gradients add up and nothing clears them.",
-        {},
-        also="repeatable",
+        {"repeatable": "accumulates"},
         full=True,
     ),
 )

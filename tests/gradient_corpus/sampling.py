@@ -205,6 +205,7 @@ BUGS = (
         "Backward draws a mask of its own.",
         {X: "nondeterministic missing-factor wrong-region"},
         also="repeatable",
+        full=True,
     ),
     wrong(
         NOISE,

@@ -280,8 +280,7 @@ BUGS = (
         RESIDUAL,
         ResidualEditsInput,
         "Backward writes into x, which belongs to the caller.",
-        {},
-        also="purity.inputs_unchanged",
+        {"purity.inputs_unchanged": "mutates-input"},
         full=True,
     ),
     wrong(PRODUCT, MultiplySwapped, "x for y.", SWAPPED),
@@ -292,5 +291,6 @@ BUGS = (
         "out=x saves memory.",
         {Y: "mutates-input upstream-nonlinear"},
         also="linear_in_upstream purity.inputs_unchanged",
+        full=True,
     ),
 )
