@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.gradient_corpus import BUGS, CORRECT
+from tests.gradient_corpus import BUGS, CORRECT, HELD_OUT
 from tests.gradient_corpus.entry import is_tensor
 from tests.gradient_corpus.oracle import (
     analytic,
@@ -24,8 +24,9 @@ from tests.gradient_corpus.oracle import (
 SEEDS = (0, 1)
 RIGHT = 1e-8
 EXACT = 1e-12
+WRONG = (*BUGS, *HELD_OUT)
 BASES = {base.name: base for base in CORRECT}
-AT_KINKS = [bug for bug in BUGS if "grid" in bug.points]
+AT_KINKS = [bug for bug in WRONG if "grid" in bug.points]
 
 
 def errors(entry, point, seed):
@@ -41,7 +42,7 @@ def test_a_correct_layer_has_the_true_gradients(entry, seed):
     assert max(errors(entry, "normal", seed).values()) < RIGHT
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=str)
+@pytest.mark.parametrize("bug", WRONG, ids=str)
 def test_a_bug_spoils_exactly_the_tensors_it_names(bug):
     smooth = [point for point in bug.points if point != "grid"]
     found = [errors(bug, point, seed) for point in (*smooth, "normal") for seed in SEEDS]
@@ -88,7 +89,7 @@ def test_a_bug_at_kinks_lies_outside_the_one_sided_slopes_where_its_base_does_no
         assert outside(BASES[bug.base], tensor, every_direction) < 1e-5
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=str)
+@pytest.mark.parametrize("bug", WRONG, ids=str)
 def test_a_bug_computes_what_its_base_computes(bug):
     setting = make_setting(bug)
     of_base = make_setting(BASES[bug.base])
@@ -100,7 +101,7 @@ def test_a_bug_computes_what_its_base_computes(bug):
             np.testing.assert_array_equal(z, expected)
 
 
-@pytest.mark.parametrize("entry", [*CORRECT, *BUGS], ids=str)
+@pytest.mark.parametrize("entry", [*CORRECT, *WRONG], ids=str)
 def test_an_entry_is_linear_in_the_upstream_gradient_unless_it_says_otherwise(entry):
     setting = make_setting(entry)
     once, twice, none = (analytic(setting, scale) for scale in (1.0, -2.0, 0.0))
@@ -128,7 +129,7 @@ def difference_of_sum(setting, once):
     )
 
 
-@pytest.mark.parametrize("entry", [*CORRECT, *BUGS], ids=str)
+@pytest.mark.parametrize("entry", [*CORRECT, *WRONG], ids=str)
 def test_a_second_backward_gives_the_same_unless_an_entry_says_otherwise(entry):
     setting = make_setting(entry)
     first = pull_back(setting, setting.upstream, setting.state_upstream)
@@ -140,7 +141,7 @@ def test_a_second_backward_gives_the_same_unless_an_entry_says_otherwise(entry):
     assert same == ("gradients.repeatable" not in getattr(entry, "wrong", ()))
 
 
-@pytest.mark.parametrize("entry", [*CORRECT, *BUGS], ids=str)
+@pytest.mark.parametrize("entry", [*CORRECT, *WRONG], ids=str)
 def test_every_learnable_gets_a_gradient_unless_an_entry_says_otherwise(entry):
     gradients = analytic(make_setting(entry))
     reached = all(np.any(g) for name, g in gradients.items() if name.startswith("learnable:"))
@@ -149,16 +150,35 @@ def test_every_learnable_gets_a_gradient_unless_an_entry_says_otherwise(entry):
 
 
 def test_every_bug_names_its_base_its_cause_and_what_is_wrong():
-    for bug in BUGS:
+    for bug in WRONG:
         assert bug.base in BASES
         assert bug.wrong
         assert bug.tensors == {name for name in bug.causes if is_tensor(name)}
+        assert set(bug.causes) <= bug.wrong
         assert all(bug.causes.values())
         assert bug.note
 
 
+def test_a_bug_of_every_cause_has_a_layout_of_a_real_size():
+    named = {ids[0] for bug in BUGS for ids in bug.causes.values()}
+    at_full = {cause for bug in BUGS if bug.full for ids in bug.causes.values() for cause in ids}
+
+    assert named - at_full == {"stale-memory"}
+
+
+def test_the_corpus_is_as_large_as_it_claims():
+    bases, held_out_bases = ({bug.base for bug in bugs} for bugs in (BUGS, HELD_OUT))
+
+    assert len(CORRECT) >= 100
+    assert len(BUGS) >= 300
+    assert len(bases) >= 90
+    assert len(HELD_OUT) >= 55
+    assert len(held_out_bases) >= 15
+    assert not bases & held_out_bases
+
+
 def test_no_two_entries_have_the_same_name():
-    assert max(Counter(entry.name for entry in (*CORRECT, *BUGS)).values()) == 1
+    assert max(Counter(entry.name for entry in (*CORRECT, *WRONG)).values()) == 1
 
 
 def narrowed(value):

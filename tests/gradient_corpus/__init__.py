@@ -10,6 +10,7 @@ from tests.gradient_corpus import (
     complex_valued,
     convolution_bugs,
     dense,
+    held_out,
     kinked,
     lengths,
     networks,
@@ -28,6 +29,7 @@ from tests.gradient_corpus import (
     styles,
 )
 from tests.gradient_corpus.entry import Bug, Correct
+from tests.gradient_corpus.held_out import HELD_OUT
 
 _MODULES = (
     smooth,
@@ -53,7 +55,10 @@ _MODULES = (
     styles,
 )
 
-CORRECT: tuple[Correct, ...] = tuple(chain.from_iterable(m.CORRECT for m in _MODULES))
+CORRECT: tuple[Correct, ...] = (
+    *chain.from_iterable(m.CORRECT for m in _MODULES),
+    *held_out.CORRECT,
+)
 BUGS: tuple[Bug, ...] = tuple(chain.from_iterable(m.BUGS for m in _MODULES))
 
-__all__ = ["BUGS", "CORRECT", "Bug", "Correct"]
+__all__ = ["BUGS", "CORRECT", "HELD_OUT", "Bug", "Correct"]
