@@ -227,7 +227,7 @@ class Case:
         value = _away_from_zero(rng, output.shape)
         if output.dtype.kind == "c":
             value = value + 1j * _away_from_zero(rng, output.shape)
-        return value.astype(output.dtype)
+        return value.astype(output.dtype, copy=False)
 
     # calls
 
@@ -357,8 +357,12 @@ class Case:
 
 
 def _away_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    value = np.round(rng.standard_normal(shape) * 2**10) / 2**10
-    return np.where(np.abs(value) < 0.05, np.copysign(0.0625, value), value)
+    value = np.asarray(rng.standard_normal(shape))
+    value *= 2**10
+    np.round(value, out=value)
+    value /= 2**10
+    np.copyto(value, np.copysign(0.0625, value), where=np.abs(value) < 0.05)
+    return value
 
 
 def _jitter(array: Any, rng: np.random.Generator) -> Any:

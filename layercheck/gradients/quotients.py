@@ -77,8 +77,9 @@ class Output:
 
     def rounding(self, where: Where, value: Array, step: float) -> Array:
         """Bound what rounding does to the quotients at `where`."""
-        size: Array = np.abs(self.base[where]).astype(np.float64)
-        size += step * np.abs(value) + self.level
+        size: Array = np.abs(value) * step
+        size += np.abs(self.base[where])
+        size += self.level
         size *= _ROUNDING * self.eps / step
         return size
 
@@ -95,11 +96,15 @@ class Output:
             unknown = ~np.isfinite(spread)
             if unknown.any():
                 value[unknown], spread[unknown] = 0.0, np.inf
-            bound = np.maximum(spread + rounding, floor)
+            bound = spread + rounding
+            np.maximum(bound, floor, out=bound)
             still = (value == 0) & (spread == 0)
-            bound[still] = np.abs(self.base[where][still]) * (self.eps / step)
+            if still.any():
+                tiny = np.abs(self.base[where]) * (self.eps / step)
+                np.copyto(bound, tiny, where=still)
             rounding *= 4
-            rejected = np.flatnonzero(unknown | ~(spread <= np.maximum(rounding, reach)))
+            straight = spread <= np.maximum(rounding, reach, out=rounding)
+            rejected = np.flatnonzero(unknown | ~straight)
             if rejected.size:
                 shrinking.append(bound[rejected] < self.bound[where][rejected] / 2)
                 rest.append(_chosen(where, rejected))
@@ -179,12 +184,15 @@ def compare_sides(output: Output, ahead: Values, behind: Values, step: float) ->
     """Slopes of the open elements from f(h) and f(-5/8 h), and how far the two sides differ."""
     found = Measured(np.empty(output.count), np.empty(output.count))
     for local, where in _parts(output.open):
-        base = output.base[where].astype(np.float64)
-        rise = (ahead[where] - base) / step
-        fall = (base - behind[where]) / (BACK * step)
-        spread = np.abs(rise - fall)
-        found.value[local] = (BACK * rise + fall) / (1 + BACK)
-        found.spread[local] = spread
+        base = output.base[where]
+        rise = np.subtract(ahead[where], base, dtype=np.float64)
+        fall = np.subtract(base, behind[where], dtype=np.float64)
+        rise /= step
+        fall /= BACK * step
+        np.abs(rise - fall, out=found.spread[local])
+        rise *= BACK
+        rise += fall
+        np.divide(rise, 1 + BACK, out=found.value[local])
     return found
 
 
@@ -203,8 +211,9 @@ def add_level(
 ) -> None:
     """Add what f(t) and f(-t) contribute to a triple: value, odd and even indicator."""
     for local, where in _parts(output.open):
-        base = output.base[where].astype(np.float64)
-        up, down = ahead[where] - base, base - behind[where]
+        base = output.base[where]
+        up = np.subtract(ahead[where], base, dtype=np.float64)
+        down = np.subtract(base, behind[where], dtype=np.float64)
         slope = (up + down) / (2 * t)
         sums[0, local] += weights[0] * slope
         sums[1, local] += weights[1] * slope
