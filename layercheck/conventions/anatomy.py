@@ -15,7 +15,7 @@ from layercheck.conventions.places import Place
 from layercheck.conventions.request import Request
 from layercheck.conventions.results import find_results
 from layercheck.conventions.sorting import Sorted, State, rebuilt, sort_arrays
-from layercheck.conventions.sources import At
+from layercheck.conventions.sources import At, Returned
 from layercheck.conventions.static import pair_by_source
 from layercheck.conventions.tree import arrays
 from layercheck.conventions.trials import Bench
@@ -56,7 +56,6 @@ def dissect(
     observed = observe(base, forward, bench)
     results = find_results(request, observed, backward)
     found = sort_arrays(replace(observed, results=results))
-    states = _states(request, found)
     driver = ObjectDriver(forward, results, backward)
     gradients = find_gradients(
         request, found, driver, declared_learnables(request, found.observed.base)
@@ -75,10 +74,22 @@ def dissect(
         gradients.driver,
         finish,
         gradients.learnables,
-        states,
+        _states(request, found, [place for place, _, _ in gradients.learnables]),
         gradients.announces_update,
         notes=gradients.notes,
     )
+
+
+def _learnables_fixed(found: Sorted) -> Sorted:
+    """Return `found` with what is named a learnable, and has a gradient, among the fixed arrays.
+
+    A forward that changes a learnable is a mistake for a check to find, and makes no state of it.
+    """
+    places = [state.place for state in found.states]
+    paired = pair_by_source(found.observed.base, places)
+    moved = [place for place in paired if is_learnable_name(place.steps[-1][1])]
+    states = tuple(state for state in found.states if state.place not in moved)
+    return replace(found, states=states, fixed=(*found.fixed, *moved))
 
 
 def _built(
@@ -88,11 +99,14 @@ def _built(
     return rebuilt(layer, forward, own, found)
 
 
-def _states(request: Request, found: Sorted) -> tuple[tuple[Place, str, bool | None], ...]:
+def _states(
+    request: Request, found: Sorted, learnables: list[Place]
+) -> tuple[tuple[Place, str, bool | None], ...]:
+    states = [state for state in found.states if state.place not in learnables]
+    places = {state.place for state in states}
     declared = declared_states(request, found.observed.base)
-    places = {state.place for state in found.states}
     return (
-        *((state.place, _how(state), state.recurrent) for state in found.states),
+        *((state.place, _how(state), state.recurrent) for state in states),
         *((place, "declared", None) for place in declared if place not in places),
     )
 
@@ -111,10 +125,12 @@ def read_only(
     known = [p for p in places if p not in pairs.values()]
     known = [p for p in known if p in pairs or is_learnable_name(p.steps[-1][1])]
     sources = {place: At(gradient) for place, gradient in pairs.items()}
+    count = len(forward.inputs)
     driver = ObjectDriver(
         forward,
-        Results(),
+        Results(memory=backward is not None and backward.takes_memory),
         backward,
+        inputs=(Returned(()),) if count == 1 else tuple(Returned((i,)) for i in range(count)),
         learnables=tuple(sources.get(place) for place in known),
         places=tuple(known),
     )

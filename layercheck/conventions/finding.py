@@ -18,7 +18,7 @@ from layercheck.conventions.questions import ask
 from layercheck.conventions.recorder import has_recorder, optimizers
 from layercheck.conventions.request import Request
 from layercheck.conventions.returns import counted, leaves, names_returned
-from layercheck.conventions.sorting import Sorted
+from layercheck.conventions.sorting import Sorted, State
 from layercheck.conventions.sources import At, Returned, Where
 from layercheck.conventions.static import pair_by_source
 from layercheck.conventions.tracing import Trace, first_trace
@@ -57,8 +57,10 @@ def find_gradients(
     gradient anywhere, is a question.
     """
     base = found.observed.base
-    states = {state.place for state in found.states} | set(declared_states(request, base))
-    candidates = [p for p in dict.fromkeys((*found.fixed, *declared)) if p not in states]
+    states = {state.place for state in found.states if not _may_be_learnable(state)}
+    states |= set(declared_states(request, base))
+    arrays = dict.fromkeys((*found.fixed, *(s.place for s in found.states), *declared))
+    candidates = [place for place in arrays if place not in states]
     if driver.backward is None:
         return Paired(driver, tuple((place, "declared", None) for place in declared))
     driver = replace(driver, places=tuple(candidates))
@@ -66,6 +68,11 @@ def find_gradients(
     if isinstance(traced, LayerError):
         return _unrun(found, driver, candidates, declared)
     return _Search(request, found, driver, traced, candidates, declared).paired()
+
+
+def _may_be_learnable(state: State) -> bool:
+    """Whether what a forward changes may be a learnable that it should not change."""
+    return not state.lazy and is_learnable_name(state.place.steps[-1][1])
 
 
 def _unrun(
@@ -176,7 +183,8 @@ class _Search:
             and place not in gradients
             and not any(_shares(place.find(self.base), value) for value in known)
         ]
-        needed = self.found.observed.influencing(left)
+        changed = {state.place for state in self.found.states}
+        needed = self.found.observed.influencing(p for p in left if p not in changed)
         return [place for place in left if place in needed or place in self.declared]
 
     def _by_return(self, left: list[Place]) -> Match:

@@ -5,6 +5,7 @@ What signatures and names leave open is learnt from trial runs on copies with sm
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -95,6 +96,9 @@ def adapt_object(request: Request, protocol: Protocol) -> Subject:
     clear = _method(request, pristine, CLEAR, None)
     driver = replace(anatomy.driver, reset_method=reset, clear_method=clear)
     anatomy = replace(anatomy, driver=driver)
+    if not isinstance(bench, LayerError):
+        with contextlib.suppress(LayerError):
+            anatomy = replace(anatomy, base=prepare(layouts))
     subject = _subject(request, protocol, pristine, layouts, anatomy, prepare)
     return replace(subject, facts=replace(subject.facts, several_forwards=several))
 

@@ -149,7 +149,7 @@ def _subject(
     prepare: Callable[[tuple[Layout, ...]], Any],
 ) -> Subject:
     places = tuple(Place((("attribute", "learnables"), ("key", name))) for name in layer.learnables)
-    base = layer if found is None else found.observed.base
+    base = layer if found is None else prepare(layouts)
     states = () if found is None else found.states
     declarations = request.declarations
     return Subject(
