@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def smallest(case: Case) -> tuple[Point, str]:
     """Return inputs near 0, and words for them."""
     scale = _tiny_scale(case)
     words = f"values of about {scale:.0e}"
-    return _point(case, lambda x, limits: _tiny(x, limits, scale)), words
+    return _point(case, partial(_tiny, scale=scale)), words
 
 
 def zero_values(case: Case) -> tuple[Point, str]:
@@ -35,9 +36,15 @@ def zero_values(case: Case) -> tuple[Point, str]:
     return _point(case, _zero), "zeros"
 
 
-def constant_values(case: Case) -> tuple[Point, str]:
-    """Return inputs whose elements are all equal, and words for them."""
-    return _point(case, _constant), "equal values"
+def constant_values(case: Case, *, short: bool) -> tuple[Point, str]:
+    """Return inputs whose elements are all equal, and words for them.
+
+    Parameters
+    ----------
+    short : bool
+        A value of few bits: sums and squares of it are exact.
+    """
+    return _point(case, partial(_constant, short=short)), "equal values"
 
 
 def own_states(case: Case, point: Point) -> Point:
@@ -114,6 +121,10 @@ def _zero(x: np.ndarray, limits: Range | None) -> np.ndarray | None:
     return np.zeros(x.shape)
 
 
-def _constant(x: np.ndarray, limits: Range | None) -> np.ndarray | None:
+def _constant(x: np.ndarray, limits: Range | None, short: bool) -> np.ndarray | None:
     low, high = limits or (-2.0, 2.0)
-    return np.full(x.shape, low + 2 / 3 * (high - low))
+    value = low + 2 / 3 * (high - low)
+    if short and high > low:
+        unit = 2.0 ** (np.floor(np.log2(high - low)) - 5)
+        value = unit * np.round(value / unit)
+    return np.full(x.shape, value)

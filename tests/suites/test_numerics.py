@@ -397,6 +397,17 @@ def test_zeros_and_constants_fail_without_epsilon(check):
     assert answer_of(tiny_values, case) is None
 
 
+@pytest.mark.parametrize("batch", [3, 7, 10])
+def test_constants_fail_without_epsilon_however_many_are_averaged(batch):
+    class WithoutEpsilon(BatchNorm):
+        def forward(self, x):
+            std = np.sqrt(x.var(axis=0))
+            return (x - x.mean(axis=0)) / std, ((x - x.mean(axis=0)) / std, std)
+
+    for dtype in ("float64", "float32"):
+        assert finding_of(constant, make_case(WithoutEpsilon, f"BC:{batch},3", dtype=dtype))
+
+
 def test_constants_fail_where_rounding_makes_a_variance_negative():
     class MeanOfSquares(LayerNorm):
         def forward(self, x):
@@ -432,10 +443,13 @@ def test_zeros_replace_the_inputs_that_may_be_zero():
 
 
 def test_constants_are_equal_and_within_the_range():
-    a, b = constant_values(make_case(Inner, "BC:4,6", "BC:4,6", ranges={"b": (3.0, 6.0)}))[0].inputs
+    case = make_case(Inner, "BC:4,6", "BC:4,6", ranges={"b": (3.0, 6.0)})
+    (a, b), (short, _) = (constant_values(case, short=s)[0].inputs for s in (False, True))
 
-    assert np.unique(a).size == np.unique(b).size == 1
+    assert np.unique(a).size == np.unique(b).size == np.unique(short).size == 1
     assert b[0, 0] == 5
+    assert a[0, 0] == pytest.approx(2 / 3, rel=1e-15)
+    assert short[0, 0] == 0.625
 
 
 def test_regimes_are_skipped_where_no_input_is_generated():
@@ -498,6 +512,17 @@ def test_nan_contained_looks_at_backward():
         "NaN in observation B=2 reaches the gradient of x of others in backward()."
     )
     assert finding.where == "B=0, 1, 3"
+
+
+def test_nan_contained_leaves_what_leaks_anyway_to_the_batch_suite():
+    class Leaks(Tanh):
+        def backward(self, x, z, dz, memory):
+            dx = dz * (1 - z**2)
+            return dx - dx.mean(axis=0)
+
+    reason = reason_of(nan_contained, make_case(Leaks, "BC:4,6"))
+
+    assert reason == "needs batch.input_gradients_independent"
 
 
 def test_nan_contained_notes_what_swallows_it():
