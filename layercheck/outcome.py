@@ -125,6 +125,21 @@ class Evaluations:
 
 
 @dataclass(frozen=True)
+class Question:
+    """One check to be asked, for one case and dtype."""
+
+    suite: str
+    check: str
+    case: str | None = None
+    dtype: str | None = None
+
+    @property
+    def id(self) -> str:
+        """``suite.check`` or ``suite.check:case``."""
+        return check_id(self.suite, self.check, self.case)
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of one check, for one dtype and device (None where they do not matter).
 
@@ -151,8 +166,12 @@ class Result:
     @property
     def id(self) -> str:
         """``suite.check`` or ``suite.check:case``."""
-        name = f"{self.suite}.{self.check}"
-        return name if self.case is None else f"{name}:{self.case}"
+        return check_id(self.suite, self.check, self.case)
+
+
+def check_id(suite: str, check: str, case: str | None) -> str:
+    """Return ``suite.check`` or ``suite.check:case``."""
+    return f"{suite}.{check}" if case is None else f"{suite}.{check}:{case}"
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ ROOMS = (
     "preparing",
     "settings",
     "events",
+    "expectations",
+    "checking",
     "runner",
     "worker",
     "reports",
