@@ -93,7 +93,11 @@ BROKEN = (
         fails="gradients.learnable:b batch.single_observation batch.other_batch_sizes",
         note="There are as many units as observations.",
     ),
-    wrong(LazyScaleForOneBatch, "BC:4,6", fails="batch.single_observation batch.other_batch_sizes"),
+    wrong(
+        LazyScaleForOneBatch,
+        "BC:4,6",
+        fails="batch.single_observation batch.other_batch_sizes batch.permutation",
+    ),
     wrong(
         BuiltDenseDetached,
         "BC:4,6",
