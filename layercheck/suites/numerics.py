@@ -211,7 +211,7 @@ def _require_gradients_contained(
 def _require_gradients_apart(case: Case, training: Mode, observation: int) -> None:
     """Skip where finite values of one observation change the gradients of others, too."""
     changed = np.arange(case.batch_size or 0) == observation
-    evaluation = case.evaluate(changed_inputs(case, case.point(), changed), training)
+    evaluation = case.evaluate(changed_inputs(case.point(), changed), training)
     found = case.pull_back(evaluation, case.upstream(evaluation.outputs))
     for layout, new, old, spread in zip(
         case.layouts,
