@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from layercheck.conventions.live import builder
 from layercheck.conventions.places import Place
 from layercheck.conventions.request import Request
 from layercheck.conventions.returns import as_arrays
-from layercheck.conventions.signatures import source_of
+from layercheck.conventions.signatures import signature_of, source_of
 from layercheck.conventions.tree import method_of
 from layercheck.conventions.vocabulary import BACKWARD, DERIVATIVE, FORWARD, FUNCTION
 from layercheck.copying import copy_object
@@ -71,7 +71,8 @@ class DerivativeDriver:
     ) -> Gradients:
         """Multiply the upstream gradient with the derivative at the input."""
         method = getattr(layer, self.derivative)
-        value = call_layer(f"{self.derivative}()", method, *done.inputs)
+        inputs = done.inputs if signature_of(method).positional else ()
+        value = call_layer(f"{self.derivative}()", method, *inputs)
         if isinstance(value, (int, float)):
             value = np.asarray(value, upstream[0].dtype)
         (slope,) = as_arrays(method, self.derivative, (value,))
@@ -111,7 +112,7 @@ def adapt(request: Request) -> Subject:
         states=(),
         facts=Facts(
             one_pass=forward.training.one_pass,
-            memory="handed over",
+            memory=_memory(layer, derivative),
             outputs=request.output_layouts(1),
             mixes=request.declarations.mixes,
             claims_gpu=request.names_cupy,
@@ -119,6 +120,12 @@ def adapt(request: Request) -> Subject:
         build=builder(lambda at: copy_object(layer), driver, none, none),
         notes=(f"the input's gradient is the upstream gradient times {derivative}()",),
     )
+
+
+def _memory(layer: Any, derivative: str) -> Literal["handed over", "in the object"]:
+    """Return where the derivative finds the input: one without arguments remembers it."""
+    takes_input = signature_of(getattr(layer, derivative)).positional
+    return "handed over" if takes_input else "in the object"
 
 
 def _parts(layer: Any) -> tuple[Any, str, str]:

@@ -18,7 +18,7 @@ from layercheck.conventions.questions import ask
 from layercheck.conventions.recorder import has_recorder, optimizers
 from layercheck.conventions.request import Request
 from layercheck.conventions.returns import counted, leaves, names_returned
-from layercheck.conventions.sorting import Sorted, State
+from layercheck.conventions.sorting import Sorted, State, shares_any
 from layercheck.conventions.sources import At, Returned, Where
 from layercheck.conventions.static import pair_by_source
 from layercheck.conventions.tracing import Trace, first_trace
@@ -176,13 +176,13 @@ class _Search:
         """Return the arrays without gradient that the forward pass depends on."""
         gradients = {where.place for where in self.sources.values() if isinstance(where, At)}
         known = [place.find(self.base) for place in self.sources]
-        left = [
-            place
-            for place in self.candidates
-            if place not in self.sources
-            and place not in gradients
-            and not any(_shares(place.find(self.base), value) for value in known)
-        ]
+        left: list[Place] = []
+        for place in self.candidates:
+            value = place.find(self.base)
+            if place in self.sources or place in gradients or shares_any(value, known):
+                continue
+            known.append(value)
+            left.append(place)
         changed = {state.place for state in self.found.states}
         needed = self.found.observed.influencing(p for p in left if p not in changed)
         return [place for place in left if place in needed or place in self.declared]
@@ -252,11 +252,3 @@ class _Search:
         names = ", ".join(self.driver.forward.inputs)
         learnt = "".join(f", {called(self.base, p)}" for p in returned)
         return len(inputs) + len(returned), f"{meaning} ({names}{learnt})"
-
-
-def _shares(array: Any, other: Any) -> bool:
-    return (
-        isinstance(array, np.ndarray)
-        and isinstance(other, np.ndarray)
-        and bool(np.may_share_memory(array, other))
-    )

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from layercheck.conventions import static_ctx
 from layercheck.conventions.functions import (
     make_functions,
     read_backward_function,
@@ -17,13 +18,16 @@ from layercheck.conventions.functions import (
 )
 from layercheck.conventions.pure import adapt_functions
 from layercheck.conventions.request import Request
+from layercheck.conventions.static_ctx import are_static
 from layercheck.subject import Subject
 
 CONVENTION = "functional"
 
 
 def recognise(layer: Any) -> bool:
-    """Whether `layer` is a pair of functions, or a function without backward."""
+    """Whether `layer` is a pair of functions, also of a class, or a function without backward."""
+    if are_static(layer):
+        return not static_ctx.recognise(layer)
     return inspect.isroutine(layer) or (
         inspect.isroutine(getattr(layer, "forward", None))
         and inspect.isroutine(getattr(layer, "backward", None))

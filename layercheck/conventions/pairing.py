@@ -79,7 +79,8 @@ def _candidates(layer: Any, place: Place, names: tuple[str, ...]) -> Iterator[Pl
     else:
         yield from _in_container(layer, owner, names, last)
         holder = Place(tuple(path[:-1]))
-        yield from _in_containers(layer, holder, names, last)
+        called = str(path[-1][1])
+        yield from _in_containers(layer, holder, names, last, (called, *synonyms(called)))
         if last[0] == "key":
             yield from _beside(layer, holder, names)
     for depth in range(len(path)):
@@ -106,14 +107,17 @@ def _names_of(item: Any) -> list[str]:
 
 
 def _in_containers(
-    layer: Any, holder: Place, names: tuple[str, ...], last: Step
+    layer: Any, holder: Place, names: tuple[str, ...], last: Step, container: tuple[str, ...] = ()
 ) -> Iterator[Place]:
-    """Yield the entries for `last` of dicts and lists called grads, gradients and so on."""
+    """Yield the entries for `last` of dicts and lists called grads, gradients and so on.
+
+    Where the learnable is in a container itself, ``dweights`` is the one of ``weights``.
+    """
     item = holder.find(layer)
     if isinstance(item, (dict, list, tuple, np.ndarray)):
         return
     for attribute in _names_of(item):
-        if normal(attribute) in GRADIENTS:
+        if normal(attribute) in GRADIENTS or any(is_gradient_of(attribute, c) for c in container):
             yield from _in_container(layer, holder / ("attribute", attribute), names, last, True)
 
 

@@ -64,7 +64,11 @@ def sort_arrays(observed: Observed) -> Sorted:
         place: State(place, found.training, place not in observed.before)
         for place, found in _depended(observed, _changing(observed)).items()
     }
-    weights = observed.influencing(p for p in observed.built if p not in states)
+    held = [place.find(observed.first) for place in observed.before]
+    made = [p for p in observed.built if p not in states]
+    weights = observed.influencing(
+        place for place in made if not shares_any(place.find(observed.first), held)
+    )
     lazy = (*weights, *(place for place, state in states.items() if state.lazy))
     if not lazy:
         fixed = tuple(p for p in observed.before if not observed.changes(p))
@@ -77,6 +81,13 @@ def sort_arrays(observed: Observed) -> Sorted:
     again = replace(observe(layer, observed.forward, observed.bench), results=observed.results)
     fixed = tuple(p for p in again.before if p not in states and not again.changes(p))
     return Sorted(again, tuple(states.values()), fixed, lazy)
+
+
+def shares_any(array: Any, others: Iterable[Any]) -> bool:
+    """Whether an array shares memory with one of others: a view of weights is no weight."""
+    return isinstance(array, np.ndarray) and any(
+        isinstance(other, np.ndarray) and np.may_share_memory(array, other) for other in others
+    )
 
 
 def _changing(observed: Observed) -> list[Place]:

@@ -16,13 +16,21 @@ from layercheck.conventions.functions import (
 )
 from layercheck.conventions.pure import adapt_functions
 from layercheck.conventions.request import Request
+from layercheck.conventions.signatures import signature_of
+from layercheck.conventions.vocabulary import CONTEXT, normal
 from layercheck.subject import Subject
 
 CONVENTION = "static"
 
 
 def recognise(layer: Any) -> bool:
-    """Whether both passes of a class are static."""
+    """Whether both passes of a class are static, and the first argument is a context."""
+    names = signature_of(layer.forward).positional if are_static(layer) else ()
+    return bool(names) and normal(names[0]) in CONTEXT
+
+
+def are_static(layer: Any) -> bool:
+    """Whether both passes of a class are static methods."""
     cls = layer if isinstance(layer, type) else type(layer)
     return all(
         isinstance(inspect.getattr_static(cls, name, None), staticmethod)

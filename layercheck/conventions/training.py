@@ -168,6 +168,8 @@ def _attribute_flags(layer: Any, method: Any, declared: str | None) -> Iterator[
         return
     methods = _methods_of(layer)
     used = {name for each in methods for name in each.__code__.co_names}
+    if "trainable" in getattr(getattr(method, "__code__", None), "co_names", ()):
+        yield from _frozen(layer)
     words = words_of(*methods)
     for place, value in [*_own(layer), *walk(layer)]:
         kind, name = place.steps[-1]
@@ -176,6 +178,12 @@ def _attribute_flags(layer: Any, method: Any, declared: str | None) -> Iterator[
         flag = mode_flag(place, name, value, words)
         if flag is not None:
             yield flag
+
+
+def _frozen(layer: Any) -> Iterator[Flag]:
+    """Yield ``trainable``, where the forward pass itself asks for it: frozen, it predicts."""
+    if isinstance(getattr(layer, "trainable", None), bool):
+        yield Flag(Place.attribute("trainable"), True, False)
 
 
 def _own(layer: Any) -> Iterator[tuple[Place, Any]]:

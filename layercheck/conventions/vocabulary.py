@@ -17,6 +17,7 @@ DERIVATIVE = ("grad", "gradient", "derivative", "deriv", "df", "prime", "d_fn", 
 RATE = {"lr", "learningrate", "learnrate", "rate", "lrate", "stepsize", "eta", "alpha", "epsilon"}
 ALWAYS_RATE = RATE - {"eta", "alpha", "epsilon", "rate"}
 MEMORY = {"cache", "memory", "mem", "ctx", "context", "residuals", "saved", "caches", "fcache"}
+CONTEXT = {"ctx", "context", "c", "self", "cls"}
 INPUT = {
     *("x", "xs", "input", "inputs", "inp", "inputtensor", "inputdata", "layerinput", "aprev"),
     *("data", "features", "bottom"),
