@@ -216,10 +216,15 @@ class Case:
 
     def upstream(self, outputs: Sequence[Any], *key: Any) -> Arrays:
         """Return random upstream gradients: normal, none smaller than 0.05, short in binary."""
-        return tuple(
-            self._upstream(np.asarray(z), self.rng("upstream", i, z.shape, *key))
-            for i, z in enumerate(outputs)
-        )
+        return tuple(self._copy_of_upstream(np.asarray(z), i, *key) for i, z in enumerate(outputs))
+
+    def _copy_of_upstream(self, output: np.ndarray, *key: Any) -> np.ndarray:
+        def make() -> np.ndarray:
+            return self._upstream(output, self.rng("upstream", key[0], output.shape, *key[1:]))
+
+        if len(key) > 1:
+            return make()
+        return self.memo(("upstream", key, output.shape, output.dtype), make).copy()
 
     def _upstream(self, output: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if output.dtype.kind not in "fc":

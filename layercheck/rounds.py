@@ -50,9 +50,17 @@ class Live:
         self.point = point or case.point()
         self.instance = case.instance(self.point) if instance is None else instance
 
-    def inputs(self, *, draw: int = 0) -> Arrays:
+    def inputs(self) -> Arrays:
         """Return copies of the layout's generated inputs, for the layer to do as it likes."""
-        return copies(self.case.point(draw=draw).inputs)
+        return copies(self.case.point().inputs)
+
+    def other_inputs(self) -> Arrays:
+        """Return the same values in another order: each input the other way round."""
+        return tuple(np.flip(x).copy() for x in self.case.point().inputs)
+
+    def other_upstream(self, outputs: Sequence[Any]) -> Arrays:
+        """Return upstream gradients other than those of the case."""
+        return tuple(-d for d in self.case.upstream(outputs))
 
     def run(self, inputs: Sequence[Any], mode: Mode = "forward", *, seed: int | None = None) -> Ran:
         """Run one pass on these very arrays; raises `LayerError` where the layer does."""

@@ -64,11 +64,13 @@ def difference(
     Equal infinities and a NaN in both are equal.
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
+    if np.array_equal(actual, expected):
+        return None
     with np.errstate(all="ignore"):
         error = np.abs(np.subtract(actual, expected, dtype=_wide(actual, expected)))
-        same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
-    error = np.where(same, 0.0, error)
-    wrong = ~(error <= limit)
+        wrong = ~(error <= limit)
+        if wrong.any():  # infinities and NaN that are equal differ by NaN
+            wrong &= (actual != expected) & ~(np.isnan(actual) & np.isnan(expected))
     if not wrong.any():
         return None
     ratio = np.where(wrong, error / np.maximum(limit, np.finfo(float).tiny), 0.0)

@@ -156,7 +156,7 @@ def test_bit_masks_tell_any_two_observations_apart(size):
 
 
 def test_halves_of_large_batches_are_few():
-    assert len(list(halves(make_case(Scale, "BC:128,2")))) == 6
+    assert len(list(halves(make_case(Scale, "BC:128,2")))) == 4
 
 
 def test_a_sub_point_takes_inputs_and_states_of_its_observations():

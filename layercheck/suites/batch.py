@@ -119,6 +119,15 @@ def _require_not_moved(case: Case, mode: Mode) -> None:
 def _require_as_alone(case: Case, mode: Mode) -> None:
     """Fail where an observation's output depends on its place or on the batch size."""
     base, point, axes = case.base(mode), case.point(), require_following(case, mode)
+    first = np.array([0])
+    outputs = outputs_of(case, point, first, mode)
+    row = [
+        one if axis is None else take(z, first, axis)
+        for z, one, axis in zip(base.outputs, outputs, axes, strict=True)
+    ]
+    differs = disagreement(output_pairs(case, row, outputs, mode))
+    if differs is not None:
+        _fail_alone(case, mode, differs, 1)
     for split in splits(case):
         parts = [(part, outputs_of(case, point, part, mode)) for part in split]
         alone = assemble(parts, axes, base.outputs)

@@ -133,13 +133,13 @@ def _upstream_leak(case: Case, number: int, axis: int | None) -> Cause | None:
     if axis is None:
         return None
     whole, base = case.gradients(), case.base()
-    d, other = case.upstream(base.outputs), case.upstream(base.outputs, "other")
+    d = case.upstream(base.outputs)
     change = case.gradient_spread.inputs[number]
     limit = tolerance(np.asarray(whole.inputs[number]), change, case.eps)
     for half in halves(case):
         mixed = tuple(
-            np.where(_along(half, axis_z, dz.ndim), o, dz)
-            for dz, o, axis_z in zip(d, other, output_batch_axes(case), strict=True)
+            np.where(_along(half, axis_z, dz.ndim), -dz, dz)
+            for dz, axis_z in zip(d, output_batch_axes(case), strict=True)
         )
         dx = case.pull_back(base, mixed).inputs[number]
         moved = observations_that_differ(dx, whole.inputs[number], axis, limit) & ~half

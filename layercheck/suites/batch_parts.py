@@ -10,6 +10,7 @@ import numpy as np
 from layercheck.case import Case, Point
 from layercheck.errors import LayerError
 from layercheck.observations import (
+    ALL_PAIRS,
     another_size,
     halves,
     leaks,
@@ -66,8 +67,16 @@ def require_apart_by_declaration(case: Case) -> None:
 
 
 def splits(case: Case) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pairs of index arrays that make up the batch: the first alone, then halves."""
-    everyone = np.arange(case.batch_size or 0)
+    """Yield pairs of index arrays that make up the batch: the first alone, then halves.
+
+    A large batch is cut once, at random, into parts of different sizes.
+    """
+    size = case.batch_size or 0
+    everyone = np.arange(size)
+    if size > ALL_PAIRS:
+        order = case.rng("split", size).permutation(size)
+        yield np.sort(order[: size // 3]), np.sort(order[size // 3 :])
+        return
     seen: set[bytes] = set()
     for mask in (everyone == 0, *halves(case)):
         first = mask if mask[0] else ~mask

@@ -64,11 +64,14 @@ def other_batch_sizes(case: Case) -> Passed | None:
     observations are meant to influence each other, declare `mixes=B` (in training) or `mixes=B!`.
     """
     size = require_batch(case)
-    point = case.point(batch=max(size + 1 + size % 2, 5))
+    larger = max(size + 1 + size % 2, 5)
+    point = sub_point(case, case.point(), np.arange(larger) % size)
     few = sub_point(case, point, range(2)), sub_point(case, point, range(3))
     for mode in passes(case):
-        case.base(mode)
+        base = case.base(mode)
         many = _run(case, point, mode)
+        if _comparable(case, mode):
+            _require_same(case, many, base, case.point(), mode)
         for part in few:
             evaluation = _run(case, part, mode)
             if _comparable(case, mode):

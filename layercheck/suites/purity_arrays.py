@@ -29,7 +29,7 @@ from layercheck.suites.evidence import (
 )
 from layercheck.suites.held import class_arrays, owner_of, same, share_memory
 from layercheck.suites.writes import has_gradients, is_refused_write
-from layercheck.verdict import Passed, fail
+from layercheck.verdict import Failed, Passed, fail
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ def _later_calls(case: Case, live: Live) -> Iterator[str]:
     """Run a second round with other data; yield the name of each call after it."""
     live.clear_gradients()
     for mode in reversed(passes(case)):
-        ran = live.run(live.inputs(draw=1), mode)
+        ran = live.run(live.other_inputs(), mode)
         yield f"the next {called(case, mode)}"
         if mode == passes(case)[-1] and has_gradients(case):
-            live.pull_back(ran, case.upstream(ran.outputs, "other"))
+            live.pull_back(ran, live.other_upstream(ran.outputs))
             yield "the next backward()"
     if case.subject.facts.reset:
         try:
@@ -164,12 +164,21 @@ def strided_inputs(case: Case) -> Passed | None:
 
     Fix: use `x.reshape(...)`, index by axes, and write into arrays of your own.
     """
-    case.base(passes(case)[-1])
-    for name, arranged in ARRANGEMENTS.items():
-        for mode in passes(case):
-            case.base(mode)
-            _require_same(case, name, arranged, mode)
+    for mode in passes(case):
+        case.base(mode)
+    for name, arranged in TOGETHER.items():
+        try:
+            _require_same_everywhere(case, name, arranged)
+        except Failed:  # name the one property that matters, where it is one alone
+            for single, alone in ARRANGEMENTS.items():
+                _require_same_everywhere(case, single, alone)
+            raise
     return None
+
+
+def _require_same_everywhere(case: Case, name: str, arranged: Callable[[Any], Any]) -> None:
+    for mode in passes(case):
+        _require_same(case, name, arranged, mode)
 
 
 def _require_same(case: Case, name: str, arranged: Callable[[Any], Any], mode: Any) -> None:
@@ -244,9 +253,18 @@ def _fortran(array: np.ndarray) -> np.ndarray:
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    array = array.copy()
+    return _protected(array.copy())
+
+
+def _protected(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
     return array
+
+
+def _backwards_apart(array: np.ndarray) -> np.ndarray:
+    """Every other element of a larger array, stored from the last to the first."""
+    turn = (slice(None, None, -1),) * array.ndim
+    return _every_other(array[turn])[turn] if array.ndim else array.copy()
 
 
 ARRANGEMENTS: dict[str, Callable[[Any], Any]] = {
@@ -254,4 +272,9 @@ ARRANGEMENTS: dict[str, Callable[[Any], Any]] = {
     "in Fortran order": _fortran,
     "stored backwards (negative strides)": _backwards,
     "read-only": _read_only,
+}
+# What is asked first; the single properties are asked where one of these fails.
+TOGETHER: dict[str, Callable[[Any], Any]] = {
+    "not contiguous, stored backwards and read-only": lambda x: _protected(_backwards_apart(x)),
+    "in Fortran order and read-only": lambda x: _protected(_fortran(x)),
 }

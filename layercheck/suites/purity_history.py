@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from layercheck.case import Case
-from layercheck.conventions.places import Place
 from layercheck.errors import LayerError
 from layercheck.observations import is_random
 from layercheck.outcome import Cause
@@ -83,16 +82,14 @@ def _require_seedable(case: Case, mode: Mode) -> None:
 
 def _require_repeatable(case: Case, mode: Mode) -> None:
     live = Live(case)
-    before = values_of(live.instance)
     live.run(live.inputs(), mode)
-    after = values_of(live.instance)
     live.restore(learnables=False)
     again = live.run(live.inputs(), mode)
     base = case.base(mode)
     differs = disagreement(output_pairs(case, again.outputs, base.outputs, mode))
     if differs is None:
         return
-    cause = _hidden_state(case, mode, changed(before, after), again.outputs)
+    cause = _hidden_state(case, mode, again.outputs)
     fail(
         f"{called(case, mode)} gives another output when it is called again with the same "
         "arguments.",
@@ -103,10 +100,12 @@ def _require_repeatable(case: Case, mode: Mode) -> None:
     )
 
 
-def _hidden_state(
-    case: Case, mode: Mode, moved: dict[Place, tuple[Any, Any]], again: Sequence[Any]
-) -> Cause | None:
+def _hidden_state(case: Case, mode: Mode, again: Sequence[Any]) -> Cause | None:
     """Return nondeterministic with the attribute that a new layer needs to give `again` too."""
+    live = Live(case)
+    before = values_of(live.instance)
+    live.run(live.inputs(), mode)
+    moved = changed(before, values_of(live.instance))
     for place, (old, new) in moved.items():
         live = Live(case)
         try:
@@ -153,7 +152,7 @@ def backward_of_earlier_forward(case: Case) -> Passed | None:
 def _require_first_round(case: Case, expected: Gradients) -> None:
     live = Live(case)
     ran = live.run(live.inputs())
-    live.run(live.inputs(draw=1))
+    live.run(live.other_inputs())
     try:
         found = live.pull_back(ran, case.upstream(case.base().outputs))
     except LayerError as error:
@@ -163,8 +162,8 @@ def _require_first_round(case: Case, expected: Gradients) -> None:
 
 def _require_second_round(case: Case, expected: Gradients) -> None:
     live = Live(case)
-    ran = live.run(live.inputs(draw=1))
-    earlier = live.pull_back(ran, case.upstream(ran.outputs, "other"))
+    ran = live.run(live.other_inputs())
+    earlier = live.pull_back(ran, live.other_upstream(ran.outputs))
     earlier = Gradients(copies(earlier.inputs), copies(earlier.learnables))
     live.clear_gradients()
     live.restore()

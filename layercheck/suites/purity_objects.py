@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from layercheck.case import Case
 from layercheck.conventions.places import Place
 from layercheck.outcome import Cause
-from layercheck.rounds import Live, copies
+from layercheck.rounds import Live, Ran, copies
 from layercheck.subject import Arrays, Gradients, Mode
 from layercheck.suites.agreement import (
     Disagreement,
@@ -42,8 +42,11 @@ def instances_independent(case: Case) -> Passed | None:
     training = passes(case)[-1]
     case.base(training)
     with_backward = has_gradients(case)
-    alone, _ = _round(case, None, with_backward)
     disturbed, moved = _round(case, Live(case), with_backward)
+    pure = Round(case.gradients() if with_backward else None, case.base(training).outputs)
+    if _first_difference(case, disturbed, pure, training)[0] is None:
+        return None
+    alone, _ = _round(case, None, with_backward)
     differs, of_gradient = _first_difference(case, disturbed, alone, training)
     if differs is None:
         return None
@@ -84,9 +87,9 @@ def _round(case: Case, another: Live | None, with_backward: bool) -> tuple[Round
 
 
 def _use(case: Case, live: Live, with_backward: bool) -> None:
-    ran = live.run(live.inputs(draw=1))
+    ran = live.run(live.other_inputs())
     if with_backward:
-        live.pull_back(ran, case.upstream(ran.outputs, "other"))
+        live.pull_back(ran, live.other_upstream(ran.outputs))
 
 
 def _first_difference(
@@ -125,12 +128,15 @@ def forwards_retained(case: Case) -> Passed | None:
     if not case.subject.facts.several_forwards:
         skip("the layer's convention keeps one forward at a time")
     case.gradients()
-    live, rans, upstreams, alone = Live(case), [], [], []
-    for draw in (0, 1):
-        evaluation = case.evaluate(case.point(draw=draw))
-        upstreams.append(case.upstream(evaluation.outputs, draw))
+    live = Live(case)
+    rans: list[Ran] = []
+    upstreams: list[Arrays] = []
+    alone: list[Gradients] = []
+    for inputs in (live.inputs(), live.other_inputs()):
+        evaluation = case.evaluate(replace(case.point(), inputs=inputs))
+        upstreams.append(case.upstream(evaluation.outputs, len(upstreams)))
         alone.append(case.pull_back(evaluation, upstreams[-1]))
-        rans.append(live.run(live.inputs(draw=draw)))
+        rans.append(live.run(inputs))
     together = live.pull_back_all(rans, upstreams)
     differs = disagreement(_retained_pairs(case, together, alone))
     if differs is None:

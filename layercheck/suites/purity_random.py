@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from layercheck.case import Case
 from layercheck.frames import source_line
-from layercheck.outcome import Source
+from layercheck.outcome import Evaluations, Source
 from layercheck.randomness import Generators
 from layercheck.rounds import Live
 from layercheck.subject import Mode
@@ -35,15 +36,16 @@ def global_random_not_reseeded(case: Case) -> Passed | None:
     """
     for mode in passes(case):
         case.base(mode)
-    calls = [*passes(case), "backward"] if has_gradients(case) else list(passes(case))
-    for call in calls:
-        first = _stand_after(case, call, FIRST)
-        if first.untouched:
-            continue
-        second = _stand_after(case, call, SECOND)
+    with_backward = has_gradients(case)
+    first = _stands_after(case, FIRST, with_backward)
+    if all(stand.untouched for stand in first.values()):
+        return None
+    second = _stands_after(case, SECOND, with_backward)
+    for call, stand in first.items():
         for module in _MODULES:
-            if first.stands[module] == second.stands[module]:
-                _fail(case, call, module, first.seeders.get(module))
+            same = stand.stands[module] == second[call].stands[module]
+            if not stand.untouched and same:
+                _fail(case, call, module, stand.seeders.get(module))
     return None
 
 
@@ -61,31 +63,35 @@ FIRST, SECOND = 1_913_248_571, 1_540_483_477
 _MODULES = ("numpy.random", "random")
 
 
-def _stand_after(case: Case, call: str, seed: int) -> Stand:
-    run = _ready(case, call)
+def _stands_after(case: Case, seed: int, with_backward: bool) -> dict[str, Stand]:
+    """Run each pass, and backward after the last, with the generators at `seed` before each."""
+    found: dict[str, Stand] = {}
     with Generators().preserved():
-        np.random.seed(seed)  # noqa: NPY002 - what the layer does to it is the question
-        random.seed(seed)
-        before = _stands()
-        with _watched_seeding() as seeders:
-            run()
-        return Stand(_stands(), _stands() == before, seeders)
+        for mode in passes(case):
+            live = Live(case)
+            inputs = live.inputs()
+            done, found[mode] = _watched(seed, partial(live.instance.run, inputs, mode))
+            case.evaluations += Evaluations(forward=1)
+        if with_backward:
+            upstream, carried = case.upstream(done.outputs), live.state_upstream()
+            pull_back = partial(live.instance.pull_back, done, upstream, carried)
+            _, found["backward"] = _watched(seed, pull_back)
+            case.evaluations += Evaluations(backward=1)
+    return found
+
+
+def _watched(seed: int, call: Callable[[], Any]) -> tuple[Any, Stand]:
+    np.random.seed(seed)  # noqa: NPY002 - what the layer does to it is the question
+    random.seed(seed)
+    before = _stands()
+    with _watched_seeding() as seeders:
+        result = call()
+    return result, Stand(_stands(), _stands() == before, seeders)
 
 
 def _stands() -> dict[str, Any]:
     state: Any = np.random.get_state()  # noqa: NPY002
     return dict(zip(_MODULES, ((state[1].tobytes(), state[2]), random.getstate()), strict=True))
-
-
-def _ready(case: Case, call: str) -> Callable[[], Any]:
-    """Return the call, with what it needs done before."""
-    live = Live(case)
-    inputs = live.inputs()
-    if call != "backward":
-        return lambda: live.instance.run(inputs, _mode(call))
-    ran = live.run(inputs)
-    upstream = case.upstream(ran.outputs)
-    return lambda: live.instance.pull_back(ran.done, upstream, live.state_upstream())
 
 
 @contextmanager

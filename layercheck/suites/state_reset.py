@@ -38,7 +38,7 @@ def reset(case: Case) -> Passed | None:
         case.base(mode)
     used, new = _unassigned(case), _unassigned(case)
     for mode in passes(case):
-        used.run(used.inputs(draw=1), mode)
+        used.run(used.other_inputs(), mode)
     used.reset()
     if not _is_new(case):
         new.reset()

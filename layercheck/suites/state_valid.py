@@ -99,11 +99,13 @@ def _require_reset(case: Case) -> None:
                 source=_reset_source(case),
                 fix="Let reset set states alone.",
             )
-    states = live.instance.states()
-    if any(state is None for state in states):
-        states = _states_of_next_pass(case, live)
-    _require_valid(case, _in_dtype(case, states), "The reset", _reset_source(case))
+    _require_valid_after_reset(case, live.instance.states())
+    _require_valid_after_reset(case, _states_of_next_pass(case, live))
     _require_settings_kept(case)
+
+
+def _require_valid_after_reset(case: Case, states: Any) -> None:
+    _require_valid(case, _in_dtype(case, states), "The reset", _reset_source(case))
 
 
 def _in_dtype(case: Case, states: Any) -> tuple[Any, ...]:
@@ -132,12 +134,12 @@ def _reset(case: Case, live: Live) -> None:
 
 
 def _states_of_next_pass(case: Case, live: Live) -> Any:
-    """The states that a pass makes where reset left none."""
+    """The states after a pass, which may have to make what reset has set to None."""
     try:
         live.run(live.inputs())
     except LayerError as error:
         fail(
-            f"{error.call} raises after a reset, which sets a state to None.",
+            f"{error.call} raises after a reset.",
             source=source_of_error(error, None),
             details=(f"{error}", *line_of_error(error)),
             fix="Let reset set the first values, or let the pass make them where it finds None.",

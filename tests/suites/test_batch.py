@@ -347,10 +347,10 @@ def test_sizes_that_disagree_are_a_failure():
     finding = finding_of(other_batch_sizes, make_case(ScaledByBatch, "BC:4,6"))
 
     assert finding.what == (
-        "predict() gives the same 2 observations another output in a batch of 5 than in a batch "
-        "of 2."
+        "predict() gives the same 4 observations another output in a batch of 5 than in a batch "
+        "of 4."
     )
-    assert finding.wrong == 12
+    assert finding.wrong == 24
     assert finding.cause is None
 
 

@@ -262,7 +262,7 @@ class NoneBreaks(Rnn):
         (
             NoneBreaks,
             "CBT:2,3,4",
-            "predict() raises after a reset, which sets a state to None.",
+            "predict() raises after a reset.",
         ),
     ],
 )
