@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Correct:
     """A layer whose gradients are right.
 
@@ -29,7 +29,7 @@ class Correct:
         return self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bug:
     """A layer that differs from the correct layer `base` in its gradients alone.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -102,20 +102,7 @@ def pull_back(setting: Setting, upstream, state_upstream=(), rounds: int = 1):
 
 def numeric(entry: Correct | Bug, base: Correct, point: str, seed: int) -> dict[str, np.ndarray]:
     """Return the true gradients of the base layer, computed once for all its bugs."""
-    return _numeric(_Key(base), point, seed, _Options(entry.options))
-
-
-class _Key:
-    """A base layer as a key of the cache: its name."""
-
-    def __init__(self, base: Correct) -> None:
-        self.base = base
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.base.name == other.base.name
-
-    def __hash__(self) -> int:
-        return hash(self.base.name)
+    return _numeric(base, point, seed, _Options(entry.options))
 
 
 class _Options(dict):
@@ -129,18 +116,14 @@ class _Options(dict):
 
 
 @cache
-def _numeric(key: _Key, point: str, seed: int, options: _Options) -> dict[str, np.ndarray]:
-    setting = make_setting(_with_options(key.base, options), point, seed)
+def _numeric(base: Correct, point: str, seed: int, options: _Options) -> dict[str, np.ndarray]:
+    setting = make_setting(replace(base, options=options), point, seed)
     along = np.concatenate([_real(d) for d in (*setting.upstream, *setting.state_upstream)])
     gradients = {}
     for name, value in setting.values.items():
         if value.dtype.kind in "fc":
             gradients[name] = _gradient(setting, name, along)
     return gradients
-
-
-def _with_options(base: Correct, options: Mapping) -> Correct:
-    return Correct(base.name, base.make, base.layouts, options, base.convention)
 
 
 def _gradient(setting: Setting, name: str, along: np.ndarray) -> np.ndarray:
