@@ -9,8 +9,8 @@ import numpy as np
 
 from layercheck.case import Case
 from layercheck.errors import LayerError
-from layercheck.outcome import Cause, Evaluations
-from layercheck.randomness import seeded
+from layercheck.outcome import Cause
+from layercheck.rounds import Live
 from layercheck.subject import Mode
 
 
@@ -72,13 +72,10 @@ def _wider_attributes(layer: Any, dtype: np.dtype[Any]) -> Iterator[tuple[str, A
 
 def _output_dtype(case: Case, mode: Mode, number: int, name: str, value: Any) -> Any:
     """The dtype of an output once an attribute is cast; None where the layer cannot run so."""
-    live = case.instance()
+    live = Live(case)
     narrow = np.result_type(case.dtype, np.complex64) if value.dtype.kind == "c" else case.dtype
-    case.evaluations += Evaluations(forward=1)
     try:
-        setattr(live.layer, name, value.astype(narrow))
-        with seeded(case.seed, *live.roots()):
-            inputs = tuple(x.copy() for x in case.point().inputs)
-            return live.run(inputs, mode).outputs[number].dtype
+        setattr(live.instance.layer, name, value.astype(narrow))
+        return live.run(live.inputs(), mode).outputs[number].dtype
     except (LayerError, AttributeError):
         return None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from layercheck.case import Case, Point
+from layercheck.case import Case
 from layercheck.errors import LayerError, ReturnError
 from layercheck.layout import Layout
 from layercheck.observations import keeps_observations_apart, limits, output_layouts
@@ -16,16 +14,13 @@ from layercheck.outcome import Source
 from layercheck.subject import Evaluation, Mode
 from layercheck.suite import Check, Suite
 from layercheck.suites.evidence import (
-    Tensor,
-    line_of_error,
     output_name,
-    sizes,
     source_of_backward,
-    source_of_error,
     source_of_pass,
     tensors,
 )
-from layercheck.suites.shape_causes import cause_of_shape
+from layercheck.suites.gradient_shapes import fail_raised, require_gradient_shape
+from layercheck.suites.unknown_sizes import unknown_sizes
 from layercheck.tolerances import difference
 from layercheck.verdict import fail, skip
 from layercheck.where import describe_index, labels_for
@@ -62,7 +57,7 @@ def _require_runs(case: Case, mode: Mode) -> None:
     except ReturnError:
         skip("needs contract.signatures")
     except LayerError as error:
-        _fail_raised(case, error, source, case.layouts)
+        fail_raised(case, error, source, case.layouts)
 
 
 def _require_callable(case: Case, source: Source | None, name: str) -> None:
@@ -71,17 +66,6 @@ def _require_callable(case: Case, source: Source | None, name: str) -> None:
     start = f"{called.rpartition('.')[2]}("
     if any(problem.startswith(start) for problem in case.subject.facts.signatures):
         skip("needs contract.signatures")
-
-
-def _fail_raised(
-    case: Case, error: LayerError, source: Source | None, layouts: tuple[Layout, ...]
-) -> None:
-    fail(
-        f"{error}.",
-        where=f"at {sizes(case, layouts)}",
-        source=source_of_error(error, source),
-        details=line_of_error(error),
-    )
 
 
 def forward_matches_predict(case: Case) -> None:
@@ -203,96 +187,12 @@ def gradients(case: Case) -> None:
     except ReturnError:
         skip("needs contract.signatures")
     except LayerError as error:
-        _fail_raised(case, error, source, case.layouts)
+        fail_raised(case, error, source, case.layouts)
     else:
         paired = {slot.name for slot in case.subject.learnables if slot.gradient is not None}
         for tensor in tensors(case, case.point(), found):
             if tensor.kind != "learnable" or tensor.name in paired:
-                _require_gradient_shape(tensor, source, evaluation)
-
-
-def _require_gradient_shape(tensor: Tensor, source: Source | None, evaluation: Evaluation) -> None:
-    if tensor.integer:
-        return
-    if tensor.gradient is None:
-        fail(
-            f"backward() returned no gradient for {tensor.title}.",
-            where=tensor.title,
-            source=source,
-            fix="Return an array of its shape; None is for integer inputs.",
-        )
-    actual, expected = np.shape(tensor.gradient), np.shape(tensor.value)
-    if actual != expected:
-        cause = cause_of_shape(tensor, evaluation)
-        fail(
-            f"backward() returned a gradient of shape {actual} for {tensor.title}, which has "
-            f"shape {expected}.",
-            where=tensor.title,
-            source=source,
-            cause=cause.cause if cause else None,
-            fix=cause.fix if cause else f"Return an array of shape {expected}.",
-        )
-
-
-def unknown_sizes(case: Case) -> None:
-    """The layer runs at other sizes of the labels whose size is given as ``?``.
-
-    A ``?`` claims that any size will do. Usual causes of a failure: a size kept from the first
-    input, and a constant in a reshape.
-    """
-    if not any(layout.has_unknown for layout in case.subject.layouts):
-        skip(f"no size of the layout is unknown; {_with_unknown(case)} claims any size")
-    if case.options.data:
-        skip("--data gives the values, and so the sizes, of the inputs")
-    for layouts in _other_sizes(case.subject.layouts):
-        _require_runs_at(case, layouts)
-
-
-def _with_unknown(case: Case) -> str:
-    """The option that leaves a size of the first layout unknown, B where there is one."""
-    layout = case.subject.layouts[0]
-    label = "B" if "B" in layout.format else layout.format[-1:]
-    return f"--layout {layout.with_size(label, None)}" if label else "?"
-
-
-def _other_sizes(layouts: tuple[Layout, ...]) -> Iterator[tuple[Layout, ...]]:
-    """Smaller and larger sizes than those of the case (4, 5, 7, 11), odd and even ones."""
-    yield tuple(layout.resolved(3, (6, 8, 9, 10)) for layout in layouts)
-    yield tuple(layout.resolved(7, (12, 13, 15, 16)) for layout in layouts)
-
-
-def _require_runs_at(case: Case, layouts: tuple[Layout, ...]) -> None:
-    modes: tuple[Mode, ...] = ("predict",) if case.subject.facts.one_pass else _BOTH
-    backward = case.subject.facts.backward == "written"
-    for mode in modes:
-        case.base(mode)
-    if backward:
-        case.gradients()
-    source = None
-    try:
-        point = _point_at(case, layouts)
-        for mode in modes:
-            source = source_of_pass(case, mode)
-            evaluation = case.evaluate(point, mode)
-        if backward:
-            source = source_of_backward(case)
-            _require_gradients_at(case, point, evaluation)
-    except LayerError as error:
-        _fail_raised(case, error, source, layouts)
-
-
-def _require_gradients_at(case: Case, point: Point, evaluation: Evaluation) -> None:
-    found = case.pull_back(evaluation, case.upstream(evaluation.outputs))
-    for tensor in tensors(case, point, found):
-        if tensor.gradient is not None:
-            _require_gradient_shape(tensor, source_of_backward(case), evaluation)
-
-
-def _point_at(case: Case, layouts: tuple[Layout, ...]) -> Point:
-    """Arguments at other sizes, with the learnables of a layer initialised for them."""
-    live = case.subject.build(case.dtype, layouts)
-    learnables = tuple(case.cast(w) for w in live.learnables())
-    return replace(case.point(sizes=layouts), learnables=learnables)
+                require_gradient_shape(tensor, source, evaluation)
 
 
 suite = Suite(

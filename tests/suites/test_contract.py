@@ -328,6 +328,12 @@ def test_learnables_found_fails_without_a_gradient():
 # copy_and_pickle
 
 
+class EditsItsInput(Tanh):
+    def predict(self, x):
+        x *= 0.5
+        return np.tanh(x)
+
+
 class DropsFactor(Tanh):
     """A state for pickling that leaves out an argument of the constructor."""
 
@@ -397,3 +403,11 @@ def test_copy_and_pickle_is_skipped_with_the_reason_why_it_cannot_be_pickled():
 
     assert reason.startswith("the layer cannot be copied as a pickled copy: ")
     assert "Local" in reason
+
+
+def test_copy_and_pickle_gives_each_copy_inputs_of_its_own():
+    case = make_case(EditsItsInput, "BC:4,6")
+    before = case.point().inputs[0].copy()
+
+    assert copy_and_pickle(case) is None
+    assert np.array_equal(case.point().inputs[0], before)

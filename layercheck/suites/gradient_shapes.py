@@ -1,0 +1,52 @@
+"""What several checks of shapes say: a layer that raised, a gradient of another shape."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+
+from layercheck.case import Case
+from layercheck.errors import LayerError
+from layercheck.layout import Layout
+from layercheck.outcome import Source
+from layercheck.subject import Evaluation
+from layercheck.suites.evidence import Tensor, line_of_error, sizes, source_of_error
+from layercheck.suites.shape_causes import cause_of_shape
+from layercheck.verdict import fail
+
+
+def fail_raised(
+    case: Case, error: LayerError, source: Source | None, layouts: tuple[Layout, ...]
+) -> NoReturn:
+    """Fail with what the layer raised at `layouts`, and its line."""
+    fail(
+        f"{error}.",
+        where=f"at {sizes(case, layouts)}",
+        source=source_of_error(error, source),
+        details=line_of_error(error),
+    )
+
+
+def require_gradient_shape(tensor: Tensor, source: Source | None, evaluation: Evaluation) -> None:
+    """Fail where a gradient is missing or has another shape than its array."""
+    if tensor.integer:
+        return
+    if tensor.gradient is None:
+        fail(
+            f"backward() returned no gradient for {tensor.title}.",
+            where=tensor.title,
+            source=source,
+            fix="Return an array of its shape; None is for integer inputs.",
+        )
+    actual, expected = np.shape(tensor.gradient), np.shape(tensor.value)
+    if actual != expected:
+        cause = cause_of_shape(tensor, evaluation)
+        fail(
+            f"backward() returned a gradient of shape {actual} for {tensor.title}, which has "
+            f"shape {expected}.",
+            where=tensor.title,
+            source=source,
+            cause=cause.cause if cause else None,
+            fix=cause.fix if cause else f"Return an array of shape {expected}.",
+        )
