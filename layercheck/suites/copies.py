@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from layercheck.calling import call_layer
 from layercheck.case import Case
 from layercheck.errors import LayerError, describe
 from layercheck.rounds import Live
@@ -39,9 +40,9 @@ def _pickled(layer: Any) -> Any:
 def _require_same(case: Case, kind: str, duplicate: Callable[[Any], Any], expected: Arrays) -> None:
     live = Live(case)
     try:
-        live.instance.layer = duplicate(live.instance.layer)
-    except Exception as error:  # whatever the user's __getstate__ or __reduce__ raises
-        skip(f"the layer cannot be copied as a {kind}: {describe(error)}")
+        live.instance.layer = call_layer(kind, duplicate, live.instance.layer)
+    except LayerError as error:
+        skip(f"the layer cannot be copied as a {kind}: {describe(error.original)}")
     source = case.subject.source
     try:
         actual = live.run(live.inputs(), "predict").outputs
