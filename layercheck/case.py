@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from layercheck.data import distinct_values, generic_values, integer_values
+from layercheck.data import generic_values, integer_values, remembered_values
 from layercheck.errors import LayerError
 from layercheck.layout import Layout
 from layercheck.outcome import Evaluations
@@ -118,7 +118,10 @@ class Case:
 
     def rng(self, *key: Any) -> np.random.Generator:
         """Return a generator that depends on the seed and on `key` alone."""
-        return np.random.default_rng([self.seed, *(zlib.crc32(repr(k).encode()) for k in key)])
+        return np.random.default_rng(self._seeds(*key))
+
+    def _seeds(self, *key: Any) -> tuple[int, ...]:
+        return (self.seed, *(zlib.crc32(repr(k).encode()) for k in key))
 
     @property
     def eps(self) -> float:
@@ -178,13 +181,14 @@ class Case:
 
     def _input(self, position: int, layout: Layout, draw: int) -> np.ndarray:
         name = self.subject.input_names[position]
-        rng = self.rng("input", name, draw, layout.shape)
+        seeds = self._seeds("input", name, draw, layout.shape)
         given, integers = self.options.data_of(name), self.options.integers_of(name)
         if given is not None:
             return self._given(given, layout)
         if integers is not None:
-            return integer_values(layout.shape, *integers, rng)
-        return distinct_values(layout.shape, *self.range_of(position, draw), rng).astype(self.dtype)
+            return integer_values(layout.shape, *integers, np.random.default_rng(seeds))
+        values = remembered_values(layout.shape, *self.range_of(position, draw), seeds)
+        return values.astype(self.dtype)
 
     def _given(self, data: np.ndarray, layout: Layout) -> np.ndarray:
         axis = layout.axis("B")

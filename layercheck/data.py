@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,20 @@ def distinct_values(
     else:
         values = unit * rng.permutation(np.resize(levels, count))
     return values.reshape(tuple(shape))
+
+
+@lru_cache(maxsize=2)
+def remembered_values(
+    shape: tuple[int, ...], low: float, high: float, seeds: tuple[int, ...]
+) -> np.ndarray:
+    """Return `distinct_values` of the generator that `seeds` gives, read-only.
+
+    The last ones are kept: all dtypes of a run see the same values, and making them costs more
+    than a forward of a cheap layer.
+    """
+    values = distinct_values(shape, low, high, np.random.default_rng(seeds))
+    values.flags.writeable = False
+    return values
 
 
 def _unit(low: float, high: float) -> float:
