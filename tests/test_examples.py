@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -31,9 +32,15 @@ def run(command, **options):
     )
 
 
-def layercheck(example, *options):
-    target = f"examples/{example['file']}"
-    return run([sys.executable, "-m", "layercheck", target, *example["arguments"], *options])
+def layercheck(example):
+    """Check an example once, however many tests ask."""
+    return _layercheck(example["file"], *example["arguments"])
+
+
+@functools.cache
+def _layercheck(file, *arguments):
+    options = [f"examples/{file}", *arguments, "--report", "json"]
+    return run([sys.executable, "-m", "layercheck", *options])
 
 
 def results(finished):
@@ -42,7 +49,7 @@ def results(finished):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e["file"])
 def test_an_example_has_the_verdict_of_the_table(example):
-    finished = layercheck(example, "--report", "json")
+    finished = layercheck(example)
 
     found = results(finished)
     failed = {result["id"] for result in found if result["outcome"] == "failed"}
@@ -56,7 +63,7 @@ def test_an_example_has_the_verdict_of_the_table(example):
 
 @pytest.mark.parametrize("example", FAILING, ids=lambda e: e["file"])
 def test_the_rerun_command_fails_the_same_check_and_only_that(example):
-    first = layercheck(example, "--report", "json")
+    first = layercheck(example)
     failed = [result for result in results(first) if result["outcome"] == "failed"]
 
     assert failed
