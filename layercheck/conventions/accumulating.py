@@ -1,4 +1,4 @@
-"""Convention K: every forward is kept in a list, until backward or a method of its own empties it.
+"""Every forward is kept in a list, until backward or a method of its own empties it.
 
 Where one backward walks the whole list, it takes a list of upstream gradients and adds up.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from layercheck.conventions.building import is_empty_list
 from layercheck.conventions.objects import adapt_object
 from layercheck.conventions.request import Request
 from layercheck.conventions.returns import lists_appended
@@ -17,6 +18,9 @@ from layercheck.conventions.vocabulary import BACKWARD, FORWARD
 from layercheck.subject import Subject
 
 CONVENTION = "accumulating"
+LOOKS_LIKE = (
+    "every `forward` is kept until `backward` has walked them all, or a method empties them"
+)
 
 
 def recognise(layer: Any) -> bool:
@@ -25,7 +29,7 @@ def recognise(layer: Any) -> bool:
     if isinstance(layer, type) or forward is None or method_of(layer, BACKWARD) is None:
         return False
     appended = lists_appended(getattr(layer, forward))
-    return any(getattr(layer, name, None) == [] for name in appended)
+    return any(is_empty_list(getattr(layer, name, None)) for name in appended)
 
 
 def adapt(request: Request) -> Subject:

@@ -1,4 +1,4 @@
-"""Convention B: passes return nothing; ``output`` and ``dinputs`` are attributes."""
+"""Passes return nothing; ``output`` and ``dinputs`` are attributes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from layercheck.conventions.vocabulary import BACKWARD, FORWARD
 from layercheck.subject import Subject
 
 CONVENTION = "attributes"
+LOOKS_LIKE = "passes that return nothing and leave `self.output` and `self.dinputs`"
 
 
 def recognise(layer: Any) -> bool:

@@ -42,9 +42,14 @@ def empty_lists(layer: Any, base: Any) -> Any:
     """Return a copy of `layer`, which was run, with the lists that were empty in `base` empty."""
     restored = copy_object(layer)
     for place, value in list(lists(restored).items()):
-        if place.find(base) == []:
+        if is_empty_list(place.find(base)):
             value.clear()
     return restored
+
+
+def is_empty_list(value: Any) -> bool:
+    """Whether a value is a list without items; an array is none."""
+    return isinstance(value, list) and not value
 
 
 def _holds(place: Place, steps: tuple[Any, ...]) -> bool:

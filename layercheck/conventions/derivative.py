@@ -1,4 +1,4 @@
-"""Convention H: a function and its derivative, for what works element by element.
+"""A function and its derivative, for what works element by element.
 
 ``fn`` and ``grad``, ``f`` and ``df``, ``__call__`` and ``gradient``: the input's gradient is the
 upstream gradient times the derivative at the input. A ``backward`` that returns f'(x) is none of
@@ -27,6 +27,9 @@ from layercheck.copying import copy_object
 from layercheck.subject import Arrays, Facts, Gradients, Mode, Pass, Subject
 
 CONVENTION = "derivative"
+LOOKS_LIKE = (
+    "a function and its derivative: `fn` and `grad`, `f` and `df`, `__call__` and `gradient`"
+)
 
 
 class FunctionWithDerivative:

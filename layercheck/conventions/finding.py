@@ -246,7 +246,7 @@ class _Search:
         floats = sum(x.dtype.kind in "fc" for x in inputs)
         returned = [p for p in places if isinstance(self.sources.get(p), Returned)]
         count = len(leaves(result))
-        if floats + len(returned) <= count <= len(inputs) + len(places):
+        if floats + len(returned) <= count <= len(inputs) + len(matched.learnables):
             return None
         meaning = counted(len(inputs), "input gradient")
         names = ", ".join(self.driver.forward.inputs)

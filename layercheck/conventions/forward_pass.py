@@ -1,4 +1,4 @@
-"""Convention G: ``forward_pass(X, training)`` and ``backward_pass(accum_grad)``.
+"""``forward_pass(X, training)`` and ``backward_pass(accum_grad)``.
 
 The layer is told the shape of its input by ``set_input_shape`` and its optimizer by
 ``initialize(optimizer)``; backward hands each gradient to the optimizer.
@@ -19,6 +19,7 @@ from layercheck.layout import Layout
 from layercheck.subject import Subject
 
 CONVENTION = "forward_pass"
+LOOKS_LIKE = "`forward_pass(X, training)` and `backward_pass(accum_grad)`, with `set_input_shape`"
 
 
 def recognise(layer: Any) -> bool:

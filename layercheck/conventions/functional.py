@@ -1,4 +1,4 @@
-"""Convention C: functions ``x_forward(x, w, b)`` and ``x_backward(dout, cache)``.
+"""Functions ``x_forward(x, w, b)`` and ``x_backward(dout, cache)``.
 
 Forward returns its output and what backward needs; backward the gradients in the order of the
 array arguments of forward.
@@ -22,6 +22,7 @@ from layercheck.conventions.static_ctx import are_static
 from layercheck.subject import Subject
 
 CONVENTION = "functional"
+LOOKS_LIKE = "functions `conv_forward(x, w, b) -> out, cache` and `conv_backward(dout, cache)`"
 
 
 def recognise(layer: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -148,6 +149,9 @@ def observe(base: Any, forward: ForwardCall, bench: Bench) -> Observed:
 def _move(layer: Any, place: Place) -> None:
     """Change every entry, and keep its sign: a variance stays one."""
     value = place.find(layer)
-    if isinstance(value, np.ndarray):
-        steps = np.linspace(0.25, 0.75, value.size).reshape(value.shape)
-        place.write(layer, (value * (1 + steps) + 0.5 * steps).astype(value.dtype))
+    if not isinstance(value, np.ndarray):
+        return
+    steps = np.linspace(0.25, 0.75, value.size).reshape(value.shape)
+    moved = (value * (1 + steps) + 0.5 * steps).astype(value.dtype)
+    with contextlib.suppress(AttributeError, TypeError):  # in a tuple, or without a setter
+        place.write(layer, moved)

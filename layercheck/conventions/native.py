@@ -23,6 +23,10 @@ from layercheck.randomness import seeded
 from layercheck.subject import Arrays, Facts, Gradients, Mode, Pass, Slot, Subject
 
 CONVENTION = "native"
+LOOKS_LIKE = (
+    "`predict(x)`, `forward(x) -> z, memory`, `backward(x, z, dz, memory)`; learnables and "
+    "states by name"
+)
 
 
 def recognise(layer: Any) -> bool:

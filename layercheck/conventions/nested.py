@@ -1,4 +1,4 @@
-"""Convention N: layers made of layers; learnables and gradients live in the children."""
+"""Layers made of layers; learnables and gradients live in the children."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from layercheck.conventions.vocabulary import FORWARD
 from layercheck.subject import Subject
 
 CONVENTION = "nested"
+LOOKS_LIKE = "layers made of layers: parameters and gradients live in `self.fc1`, `self.layers[0]`"
 
 
 def recognise(layer: Any) -> bool:

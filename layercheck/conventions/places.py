@@ -42,10 +42,10 @@ class Place:
         return layer
 
     def find(self, layer: Any) -> Any:
-        """Return what is there, or None."""
+        """Return what is there, or None; a property of the user's may raise anything."""
         try:
             return self.get(layer)
-        except (AttributeError, KeyError, IndexError, TypeError):
+        except Exception:
             return None
 
     def put(self, layer: Any, value: Any) -> None:

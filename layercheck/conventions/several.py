@@ -1,4 +1,4 @@
-"""Convention M: several inputs or outputs, one argument and one gradient for each."""
+"""Several inputs or outputs, one argument and one gradient for each."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from layercheck.conventions.vocabulary import BACKWARD, FORWARD
 from layercheck.subject import Subject
 
 CONVENTION = "several"
+LOOKS_LIKE = "several inputs or outputs: `forward(x, h)`, `backward(dy, dh)`"
 
 
 def recognise(layer: Any) -> bool:

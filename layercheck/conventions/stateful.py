@@ -1,4 +1,4 @@
-"""Convention A: ``forward(x)`` returns the output, ``backward(dout)`` the input's gradient.
+"""``forward(x)`` returns the output, ``backward(dout)`` the input's gradient.
 
 What backward needs is kept on the object, as are the gradients of the learnables; backward may
 also return them.
@@ -15,6 +15,7 @@ from layercheck.conventions.vocabulary import BACKWARD, FORWARD
 from layercheck.subject import Subject
 
 CONVENTION = "stateful"
+LOOKS_LIKE = "`forward(x)` and `backward(dout)`; what backward needs and the gradients stay on the object (`self.dW`, `self.grads`)"
 
 
 def recognise(layer: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Convention I: a class with static ``forward(ctx, ...)`` and ``backward(ctx, gradient)``.
+"""A class with static ``forward(ctx, ...)`` and ``backward(ctx, gradient)``.
 
 Backward returns a gradient for each argument of forward after ctx; None is allowed for what has
 none.
@@ -21,6 +21,7 @@ from layercheck.conventions.vocabulary import CONTEXT, normal
 from layercheck.subject import Subject
 
 CONVENTION = "static"
+LOOKS_LIKE = "static `forward(ctx, x)` and `backward(ctx, grad)`"
 
 
 def recognise(layer: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Convention E: backward gets the input again, as in torch7.
+"""Backward gets the input again, as in torch7.
 
 ``backward(input, gradOutput)``, or ``updateOutput``, ``updateGradInput``, ``accGradParameters``
 and ``zeroGradParameters``.
@@ -21,6 +21,7 @@ from layercheck.layout import Layout
 from layercheck.subject import Subject
 
 CONVENTION = "torch7"
+LOOKS_LIKE = "`backward(input, gradOutput)`; `updateOutput`, `updateGradInput`, `accGradParameters`"
 _ZERO = "zeroGradParameters"
 
 

@@ -1,4 +1,4 @@
-"""Convention D: backward updates the weights, by a learning rate or through an optimizer.
+"""Backward updates the weights, by a learning rate or through an optimizer.
 
 The gradient is the update over the learning rate, or what the optimizer is given.
 """
@@ -18,6 +18,7 @@ from layercheck.conventions.vocabulary import BACKWARD, FORWARD, RATE, normal
 from layercheck.subject import Subject
 
 CONVENTION = "updating"
+LOOKS_LIKE = "`backward(dout, learning_rate)`, or an optimizer that `backward` hands its gradients"
 
 
 def recognise(layer: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 FORWARD = (
     *("forward", "forward_pass", "forward_propagation", "forward_prop", "feed_forward"),
     *("feedforward", "propagate", "fprop", "updateOutput", "predict", "call", "__call__"),
@@ -12,6 +14,8 @@ BACKWARD = (
 )
 FUNCTION = ("fn", "f", "forward", "__call__", "call", "function", "activate", "activation", "fprop")
 DERIVATIVE = ("grad", "gradient", "derivative", "deriv", "df", "prime", "d_fn", "dfn", "diff")
+
+_PRIVATE = re.compile(r"^_[^_]\w*?__(?=\w)")
 
 # What follows is compared without case and underscores; see `normal`.
 RATE = {"lr", "learningrate", "learnrate", "rate", "lrate", "stepsize", "eta", "alpha", "epsilon"}
@@ -87,8 +91,8 @@ SUFFIXES = ("grad", "grads", "gradient", "gradients", "g", "delta", "diff", "der
 
 
 def normal(name: object) -> str:
-    """Return a name without case and underscores."""
-    return str(name).replace("_", "").lower()
+    """Return a name without case, underscores and the class's name of a private attribute."""
+    return _PRIVATE.sub("", str(name)).replace("_", "").lower()
 
 
 def is_gradient_of(name: object, learnable: object) -> bool:

@@ -1,4 +1,4 @@
-"""Convention K: every forward is kept; backward walks them all and adds up."""
+"""Every forward is kept; backward walks them all and adds up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convention A again: layers that work element by element."""
+"""Layers that work element by element."""
 
 from __future__ import annotations
 

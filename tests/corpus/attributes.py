@@ -1,4 +1,4 @@
-"""Convention B: results are attributes, `output` after forward and `dinputs` after backward."""
+"""Results are attributes, `output` after forward and `dinputs` after backward."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class DeclaresWhatIsNotThere(Scale):
 
 
 class WithoutWeightGradient:
-    """Convention A; nothing holds the gradient of the declared gain."""
+    """Stateful; nothing holds the gradient of the declared gain."""
 
     __layercheck__ = {"learnable": "gain"}  # noqa: RUF012
 

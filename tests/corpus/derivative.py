@@ -1,4 +1,4 @@
-"""Convention H: a function with its derivative, for layers that work element by element."""
+"""A function with its derivative, for layers that work element by element."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Affine:
 
 
 class BackwardThatReturnsTheDerivative:
-    """Looks like convention A, and the upstream gradient is missing."""
+    """Looks like a stateful layer, and the upstream gradient is missing."""
 
     def forward(self, x):
         return np.tanh(x)

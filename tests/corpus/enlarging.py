@@ -1,4 +1,4 @@
-"""Convention A again: layers whose images come out larger than they went in."""
+"""Layers whose images come out larger than they went in."""
 
 from __future__ import annotations
 

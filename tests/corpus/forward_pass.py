@@ -1,4 +1,4 @@
-"""Convention G: `forward_pass`, `backward_pass(accum_grad)`, `set_input_shape`, `initialize`."""
+"""`forward_pass`, `backward_pass(accum_grad)`, `set_input_shape`, `initialize`."""
 
 from __future__ import annotations
 

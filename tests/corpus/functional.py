@@ -1,4 +1,4 @@
-"""Convention C: `x_forward(x, w, b)` returns (out, cache), `x_backward(dout, cache)` gradients."""
+"""`x_forward(x, w, b)` returns (out, cache), `x_backward(dout, cache)` gradients."""
 
 from __future__ import annotations
 

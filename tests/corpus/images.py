@@ -1,4 +1,4 @@
-"""Convention A again: images BCSS, with `params` and `grads` in dicts."""
+"""Images BCSS, with `params` and `grads` in dicts."""
 
 from __future__ import annotations
 

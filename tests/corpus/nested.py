@@ -1,4 +1,4 @@
-"""Convention N: layers made of layers, whose gradients live in the children."""
+"""Layers made of layers, whose gradients live in the children."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from tests.corpus.entry import right, wrong
 
 
 class Dropout:
-    """Inverted dropout, global generator, convention A."""
+    """Inverted dropout, global generator, stateful."""
 
     def __init__(self, dropout_ratio=0.25):
         self.keep = 1 - dropout_ratio

@@ -1,4 +1,4 @@
-"""Convention M: several inputs, several outputs."""
+"""Several inputs, several outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convention A: `forward(x)` returns the output, `backward(dout)` dx, the cache is on self."""
+"""`forward(x)` returns the output, `backward(dout)` dx, the cache is on self."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convention I: static `forward(ctx, ...)` and `backward(ctx, gradient)`."""
+"""Static `forward(ctx, ...)` and `backward(ctx, gradient)`."""
 
 from __future__ import annotations
 

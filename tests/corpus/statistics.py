@@ -8,7 +8,7 @@ from tests.corpus.entry import normal, right, wrong
 
 
 class BatchNorm:
-    """Convention A, with a train flag."""
+    """With a train flag."""
 
     def __init__(self, gamma, beta, momentum=0.9, eps=1e-5):
         self.gamma = gamma

@@ -1,4 +1,4 @@
-"""Convention E: `updateOutput`, `updateGradInput`, `accGradParameters`, `zeroGradParameters`."""
+"""`updateOutput`, `updateGradInput`, `accGradParameters`, `zeroGradParameters`."""
 
 from __future__ import annotations
 

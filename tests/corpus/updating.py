@@ -1,4 +1,4 @@
-"""Convention D: backward updates the weights itself, with a learning rate or an optimizer."""
+"""Backward updates the weights itself, with a learning rate or an optimizer."""
 
 from __future__ import annotations
 
