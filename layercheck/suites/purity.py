@@ -99,7 +99,7 @@ def _fail(
 ) -> None:
     source = line_of(case, write)
     name, line = name_of_call(case, write), writing_line(case, write, source)
-    text = f"{name} writes into {write.name}{line}: {write.where}{evidence}."
+    text = f"{name} writes into {write.name}{line}: {write.changed}{evidence}."
     what = f"{name} changes {_titled(write)}."
     fail(
         what,
@@ -134,7 +134,7 @@ def _proportion(case: Case, write: Write) -> str:
 
 suite = Suite(
     "purity",
-    "calls change nothing but states, and depend on nothing else",
+    "Calls change nothing but states, and depend on nothing else.",
     (
         Check("inputs_unchanged", inputs_unchanged),
         Check("upstream_unchanged", upstream_unchanged),

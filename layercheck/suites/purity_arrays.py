@@ -12,7 +12,7 @@ from layercheck.case import Case
 from layercheck.errors import LayerError
 from layercheck.outcome import Cause
 from layercheck.rounds import Live, Ran
-from layercheck.subject import Arrays, Gradients
+from layercheck.subject import Arrays, Gradients, Mode
 from layercheck.suites.agreement import (
     called,
     disagreement,
@@ -28,7 +28,7 @@ from layercheck.suites.evidence import (
     source_of_pass,
 )
 from layercheck.suites.held import class_arrays, owner_of, same, share_memory
-from layercheck.suites.writes import has_gradients, is_refused_write
+from layercheck.suites.writes import has_gradients, is_refused_write, writes
 from layercheck.verdict import Failed, Passed, fail
 
 
@@ -95,7 +95,7 @@ def _require_own_memory(case: Case, live: Live, result: Result) -> None:
     for owner, array in shared:
         if share_memory(result.array, array):
             fail(
-                f"{result.name.capitalize()} shares memory with {owner}: who writes into one "
+                f"{_sentence(result.name)} shares memory with {owner}: who writes into one "
                 "changes the other.",
                 where=result.call,
                 source=_source(case, result.call),
@@ -132,8 +132,7 @@ def _require_kept(
         held = f" It lies in the layer's attribute {owner}." if owner else ""
         count = int(np.sum(np.asarray(result.array) != result.copy))
         fail(
-            f"{result.name.capitalize()} that {result.call} returned changes when {call} runs."
-            f"{held}",
+            f"{_sentence(result.name)} that {result.call} returned changes when {call} runs.{held}",
             where=f"{count} of {result.copy.size} elements",
             source=_source(case, result.call),
             cause=None
@@ -146,6 +145,10 @@ def _require_kept(
             ),
             fix="Return a copy of the buffer, or a new array.",
         )
+
+
+def _sentence(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _source(case: Case, call: str) -> Any:
@@ -181,10 +184,10 @@ def _require_same_everywhere(case: Case, name: str, arranged: Callable[[Any], An
         _require_same(case, name, arranged, mode)
 
 
-def _require_same(case: Case, name: str, arranged: Callable[[Any], Any], mode: Any) -> None:
+def _require_same(case: Case, name: str, arranged: Callable[[Any], Any], mode: Mode) -> None:
     live = Live(case)
     inputs = tuple(arranged(x) for x in case.point().inputs)
-    ran: Ran = _attempt(case, name, lambda: live.run(inputs, mode), called(case, mode))
+    ran: Ran = _attempt(case, name, lambda: live.run(inputs, mode), mode)
     base = case.base(mode)
     differs = disagreement(output_pairs(case, ran.outputs, base.outputs, mode))
     if differs is not None:
@@ -197,7 +200,7 @@ def _require_same(case: Case, name: str, arranged: Callable[[Any], Any], mode: A
     if mode != passes(case)[-1] or not has_gradients(case):
         return
     upstream = tuple(arranged(d) for d in case.upstream(base.outputs))
-    found: Gradients = _attempt(case, name, lambda: live.pull_back(ran, upstream), "backward()")
+    found: Gradients = _attempt(case, name, lambda: live.pull_back(ran, upstream), None)
     expected = case.gradients()
     for of in ("inputs", "learnables"):
         pairs = gradient_pairs(case, getattr(found, of), getattr(expected, of), of=of)
@@ -214,21 +217,30 @@ def _require_same(case: Case, name: str, arranged: Callable[[Any], Any], mode: A
 _FIX = "Use reshape() and axes, not the order of memory; write into arrays of your own."
 
 
-def _attempt(case: Case, name: str, run: Callable[[], Any], call: str) -> Any:
-    """Run a call; that it raises where the plain arrays do not is a failure."""
+def _attempt(case: Case, name: str, run: Callable[[], Any], mode: Mode | None) -> Any:
+    """Run a call; that it raises where plain arrays do not is a failure. Backward has no mode."""
     try:
         return run()
     except LayerError as error:
-        writes = is_refused_write(error)
-        known = source_of_backward(case) if call == "backward()" else None
-        id = "mutates-upstream" if call == "backward()" else "mutates-input"
+        call = "backward()" if mode is None else called(case, mode)
+        known = source_of_backward(case) if mode is None else source_of_pass(case, mode)
         fail(
             f"{call} fails where its arguments are {name}.",
             source=source_of_error(error, known),
             details=(f"{error}", *line_of_error(error)),
-            cause=Cause(id, f"{call} writes into an argument: {error}.") if writes else None,
-            fix="Work on a copy of the argument." if writes else _FIX,
+            cause=_refused(case, error, call, mode),
+            fix="Work on a copy of the argument." if is_refused_write(error) else _FIX,
         )
+
+
+def _refused(case: Case, error: LayerError, call: str, mode: Mode | None) -> Cause | None:
+    if not is_refused_write(error):
+        return None
+    line = "".join(f" in the line `{text}`" for text in line_of_error(error))
+    return Cause(
+        "mutates-upstream" if mode is None and writes(case, "upstream") else "mutates-input",
+        f"{call} writes into an argument{line}, which NumPy refuses where it is read-only.",
+    )
 
 
 def _every_other(array: np.ndarray) -> np.ndarray:

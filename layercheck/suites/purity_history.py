@@ -95,7 +95,8 @@ def _require_repeatable(case: Case, mode: Mode) -> None:
         "arguments.",
         source=source_of_pass(case, mode),
         cause=cause,
-        fix="Declare what it keeps as a state (--declare state=NAME), or do not keep it.",
+        fix="Declare what it keeps as a state "
+        f"(--declare state={cause.evidence['attribute'] if cause else 'NAME'}), or do not keep it.",
         **differs.evidence,
     )
 

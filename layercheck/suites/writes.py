@@ -12,6 +12,7 @@ from layercheck.case import Case
 from layercheck.errors import LayerError
 from layercheck.frames import source_line
 from layercheck.layout import Layout
+from layercheck.observations import output_layouts
 from layercheck.outcome import Source
 from layercheck.rounds import Live, copies
 from layercheck.subject import Arrays, Mode
@@ -44,6 +45,14 @@ class Write:
     layout: Layout | None = None
 
     @property
+    def changed(self) -> str:
+        """How many elements changed."""
+        if self.before.shape != self.after.shape:
+            return f"its shape was {self.before.shape} and is {self.after.shape}"
+        count = int(np.sum(self.before != self.after))
+        return f"{count} of {self.before.size} elements differ after the call"
+
+    @property
     def where(self) -> str:
         """How many elements changed, and the worst of them."""
         if self.before.shape != self.after.shape:
@@ -52,7 +61,8 @@ class Write:
         if found is None:  # only the dtype or the sign of a zero differs
             return f"{self.name}: dtype {self.before.dtype} before, {self.after.dtype} after"
         labels = labels_for(self.before.shape, self.layout)
-        index = describe_index(found.worst.index, labels, self.name)
+        symbol = "dz" if self.kind == "upstream" else self.name
+        index = describe_index(found.worst.index, labels, symbol)
         of = f"{found.wrong} of {self.before.size} elements of {self.name}"
         numbers = f"{found.worst.numeric:.6g} before, {found.worst.analytic:.6g} after"
         return f"{of}; at {index}: {numbers}"
@@ -93,7 +103,9 @@ def _watch(case: Case) -> list[Write]:
     found += _inputs(case, "backward", inputs, given)
     for number, (old, new) in enumerate(zip(before, handed, strict=True)):
         if not same(old, new):
-            found.append(Write("upstream", "backward", _name(case, number, upstream), old, new))
+            layout = output_layouts(case)[number] if number < len(upstream) else None
+            name = _name(case, number, upstream)
+            found.append(Write("upstream", "backward", name, old, new, layout))
     return found + _learnables(case, "backward", learnables, live)
 
 
