@@ -15,7 +15,10 @@ from layercheck.conventions.vocabulary import BACKWARD, FORWARD
 from layercheck.subject import Subject
 
 CONVENTION = "stateful"
-LOOKS_LIKE = "`forward(x)` and `backward(dout)`; what backward needs and the gradients stay on the object (`self.dW`, `self.grads`)"
+LOOKS_LIKE = (
+    "`forward(x)` and `backward(dout)`; what backward needs and the gradients stay on the "
+    "object (`self.dW`, `self.grads`)"
+)
 
 
 def recognise(layer: Any) -> bool:

@@ -166,7 +166,7 @@ def _require_permuted(case: Case, mode: Mode, order: np.ndarray) -> None:
 
 suite = Suite(
     "batch",
-    "any batch size runs, and observations do not influence each other",
+    "Any batch size runs, and observations do not influence each other.",
     (
         Check("single_observation", single_observation),
         Check("other_batch_sizes", other_batch_sizes),

@@ -91,7 +91,7 @@ def predict_is_deterministic(case: Case) -> Passed | None:
 
 suite = Suite(
     "state",
-    "states stay valid, statistics belong to training, and reset means new",
+    "States stay valid, statistics belong to training, and reset means new.",
     (
         Check("valid", valid, dtypes="all"),
         Check("predict_leaves_statistics", predict_leaves_statistics),
