@@ -21,6 +21,7 @@ from tests.gradient_corpus import (
     products,
     recurrent_bugs,
     sampling,
+    scales,
     several,
     smooth,
     soft,
@@ -53,6 +54,7 @@ _MODULES = (
     sampling,
     stateful,
     styles,
+    scales,
 )
 
 CORRECT: tuple[Correct, ...] = (

@@ -94,6 +94,11 @@ class DenseInHalfPrecision(Dense):
         return super().dW(x, dz).astype(np.float16).astype(x.dtype)
 
 
+class DenseInSinglePrecision(Dense):
+    def dx(self, dz):
+        return super().dx(dz).astype(np.float32).astype(dz.dtype)
+
+
 class DenseUpdates(Dense):
     """Takes a step of gradient descent on the way."""
 
@@ -226,6 +231,14 @@ BUGS = (
     wrong(DENSE, DenseRolledWeights, "Off by one unit.", {W: "shifted"}, full=True),
     wrong(
         DENSE, DenseInHalfPrecision, "A float16 buffer.", {W: "rounding"}, also="linear_in_upstream"
+    ),
+    wrong(
+        DENSE,
+        DenseInSinglePrecision,
+        "A float32 buffer.",
+        {X: "rounding"},
+        also="linear_in_upstream",
+        smallest=1e-9,
     ),
     wrong(
         DENSE,

@@ -15,6 +15,7 @@ from tests.gradient_corpus.entry import Bug, Correct
 from tests.gradient_corpus.values import make_input
 
 STEP = 2.0**-12
+ROUNDINGS = 64  # a gradient below so many roundings of the outputs is zero
 ONE_SIDED_STEP = 2.0**-26
 
 Values = Mapping[str, np.ndarray]
@@ -131,14 +132,20 @@ def _gradient(setting: Setting, name: str, along: np.ndarray) -> np.ndarray:
     gradient = np.zeros(value.shape, value.dtype)
     for unit in (1.0, 1j) if value.dtype.kind == "c" else (1.0,):
         for index in np.ndindex(value.shape):
-            slope = unit * (central(setting, name, index, unit) @ along)
-            gradient[index] += slope
-    return gradient
+            gradient[index] += unit * (central(setting, name, index, unit) @ along)
+    size = float(np.max(np.abs(_flat(setting.driven, setting.values) * along)))
+    noise = ROUNDINGS * np.finfo(float).eps * size / step_of(setting, name)
+    return gradient if np.any(np.abs(gradient) > noise) else np.zeros_like(gradient)
+
+
+def step_of(setting: Setting, name: str) -> float:
+    """Return the step of differences: small beside the values of a tensor."""
+    return STEP * (float(np.sqrt(np.mean(np.abs(setting.values[name]) ** 2))) or 1.0)
 
 
 def central(setting: Setting, name: str, index, unit=1.0) -> np.ndarray:
     """Return the derivative of every output along one element, with an error of h^4."""
-    h = STEP * min(1.0, float(np.sqrt(np.mean(np.abs(setting.values[name]) ** 2))) or 1.0)
+    h = step_of(setting, name)
     wide = _moved(setting, name, index, unit * h) - _moved(setting, name, index, -unit * h)
     half = _moved(setting, name, index, unit * h / 2) - _moved(setting, name, index, -unit * h / 2)
     return (8 * half - wide) / (6 * h)

@@ -63,6 +63,17 @@ class AffineAddsUp(Affine):
         return dout @ self.W.T
 
 
+class AffineReusesBuffer(Affine):
+    """Returns dx in memory that the next backward writes again."""
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        if getattr(self, "buffer", None) is None or self.buffer.shape != dx.shape:
+            self.buffer = np.empty_like(dx)
+        self.buffer[...] = dx
+        return self.buffer
+
+
 class AffineStepsInBackward(Affine):
     """Updates the weights and then uses them for dx."""
 
@@ -222,6 +233,7 @@ BUGS = (
         {"purity.backward_of_earlier_forward": "stale-memory"},
     ),
     wrong(AFFINE, AffineAddsUp, "Nothing clears dW.", {"repeatable": "accumulates"}),
+    wrong(AFFINE, AffineReusesBuffer, "Saves an allocation.", {}, also="purity.no_aliasing"),
     wrong(
         AFFINE,
         AffineStepsInBackward,
