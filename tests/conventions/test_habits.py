@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from layercheck.errors import TargetError
+from layercheck.errors import ReturnError, TargetError
 from tests.conventions.driven import gradient_places, run, subject_of
 
 
@@ -302,3 +302,66 @@ class SoftmaxWithLoss:
 def test_habit_of_calling_a_loss_a_layer(layer):
     with pytest.raises(TargetError, match="is a loss"):
         subject_of(layer, "BC:4,6", "BC:4,6")
+
+
+class Private:
+    """Attributes that Python renames."""
+
+    def __init__(self):
+        self.__weights = normal(6, 3)
+
+    def forward(self, x):
+        self.__x = x
+        return x @ self.__weights
+
+    def backward(self, dout):
+        self.__dweights = self.__x.T @ dout
+        return dout @ self.__weights.T
+
+
+def test_habit_of_private_attributes():
+    subject = subject_of(Private(), "BC:4,6")
+
+    assert gradient_places(subject) == {"_Private__weights": "attribute _Private__dweights"}
+
+
+class SelfAttentionOfThree:
+    """One input, and three gradients."""
+
+    def forward(self, query, key=None, value=None):
+        return 3 * query
+
+    def backward(self, dvalues):
+        return dvalues, dvalues, dvalues
+
+
+def test_habit_of_returning_more_gradients_than_inputs():
+    with pytest.raises(ReturnError, match=r"3 values; expected 1 input gradient \(query\)"):
+        run(subject_of(SelfAttentionOfThree(), "BC:4,6"))
+
+
+class RaisingProperty:
+    """A property that fails with anything must not stop the others."""
+
+    def __init__(self):
+        self.W = normal(6, 3)
+
+    @property
+    def dV(self):
+        raise ZeroDivisionError
+
+    @property
+    def output(self):
+        raise ValueError
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+
+
+def test_habit_of_properties_that_fail():
+    assert gradient_places(subject_of(RaisingProperty(), "BC:4,6")) == {"W": "attribute dW"}
