@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PICTURE = ROOT / "examples" / "output.svg"
 PICTURED = ("examples/prelu_averaged.py", "SSCB:24,24,20,128")
+SHOWN = "contract,gradients,batch,numerics"
 WIDTH = 92
 
 
@@ -72,16 +73,16 @@ def picture():
     from rich.text import Text
 
     file, layout = PICTURED
-    command = ["-m", "layercheck", file, "--layout", layout]
+    words = [file, "--layout", layout, "--only", SHOWN]
     done = subprocess.run(
-        [sys.executable, *command],
+        [sys.executable, "-m", "layercheck", *words],
         capture_output=True,
         text=True,
         cwd=ROOT,
         env={"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"},
     )
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(Text(f"$ layercheck {file} --layout {layout}\n", style="bold"))
+    console.print(Text(f"$ layercheck {' '.join(words)}\n", style="bold"))
     console.print(Text.from_ansi(done.stdout))
     return console.export_svg(title="layercheck", unique_id="layercheck")
 

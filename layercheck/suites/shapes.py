@@ -45,7 +45,7 @@ def forward(case: Case) -> None:
     ``shapes.predict``.
     """
     if case.subject.facts.one_pass:
-        skip("the layer has one pass for both; shapes.predict ran it")
+        skip("predict and forward are one pass")
     _require_runs(case, "forward")
 
 
@@ -76,7 +76,7 @@ def forward_matches_predict(case: Case) -> None:
     for a difference. Usual cause: a term that only one of the two has.
     """
     if case.subject.facts.one_pass:
-        skip("the layer has one pass for both")
+        skip("predict and forward are one pass")
     first, second = case.base("predict"), case.base("forward")
     source = source_of_pass(case, "forward")
     _require_same_sizes(first, second, source)
