@@ -61,14 +61,14 @@ def one_of_each_cause():
 
 @pytest.mark.parametrize("bug", BUGS[1::9], ids=str)
 def test_a_bug_fails_the_checks_of_its_tensors_and_no_others(bug):
-    assert ids(report(bug), "failed") == bug.wrong, complaints(report(bug))
+    assert ids(report(bug), "failed") - bug.may == bug.wrong, complaints(report(bug))
     assert not ids(report(bug), "incomplete"), complaints(report(bug))
 
 
 @pytest.mark.corpus
 @pytest.mark.parametrize("bug", [*BUGS, *HELD_OUT], ids=str)
 def test_every_bug_fails_the_checks_of_its_tensors_and_no_others(bug):
-    assert ids(report(bug), "failed") == bug.wrong, complaints(report(bug))
+    assert ids(report(bug), "failed") - bug.may == bug.wrong, complaints(report(bug))
     assert not ids(report(bug), "incomplete"), complaints(report(bug))
 
 
@@ -77,7 +77,7 @@ def test_every_bug_fails_the_checks_of_its_tensors_and_no_others(bug):
 def test_a_bug_of_every_cause_is_found_at_a_real_size(bug):
     found = report(bug, full=True)
 
-    assert ids(found, "failed") == bug.wrong, complaints(found)
+    assert ids(found, "failed") - bug.may == bug.wrong, complaints(found)
 
 
 @pytest.mark.parametrize("entry", CORRECT[::4], ids=str)

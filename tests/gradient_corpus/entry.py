@@ -37,6 +37,9 @@ class Bug:
     ----------
     wrong : frozenset of str
         Every check of the suite gradients that must fail, and of other suites those that must.
+    may : frozenset of str
+        Checks of the suite gradients of which it is open whether they fail: whether what a
+        rounded result adds up to is linear is a matter of tolerance.
     causes : mapping, check id -> tuple of str
         For each wrong tensor, and for checks that find the mistake itself, the first causes
         that are true.
@@ -58,6 +61,7 @@ class Bug:
     convention: str = "native"
     points: tuple[str, ...] = ("normal",)
     smallest: float = 1e-6
+    may: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.name
@@ -95,6 +99,7 @@ def wrong(
     causes: Mapping[str, str],
     *,
     also: str = "",
+    may: str = "",
     full: bool = False,
     points: str = "normal",
     smallest: float = 1e-6,
@@ -122,6 +127,7 @@ def wrong(
         base.convention,
         tuple(points.split()),
         smallest,
+        frozenset(map(_full_id, may.split())),
     )
 
 

@@ -139,7 +139,7 @@ BUGS = (
         (maxout_forward, maxout_backward_in_single),
         "A float32 buffer.",
         {X: "rounding"},
-        also="linear_in_upstream",
+        may="linear_in_upstream",
         smallest=1e-9,
     ),
 )
