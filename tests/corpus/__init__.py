@@ -23,6 +23,7 @@ from tests.corpus import (
     places,
     random_layers,
     recurrent,
+    seeded,
     several,
     stateful,
     static_ctx,
@@ -57,6 +58,7 @@ _MODULES = (
     complex_layers,
     impure,
     fragile,
+    seeded,
 )
 
 CORRECT: tuple[Entry, ...] = tuple(chain.from_iterable(m.CORRECT for m in _MODULES))
