@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from layercheck.conventions import (
@@ -62,7 +63,9 @@ def adapt(request: Request) -> Subject:
                 f"There is no convention {declared!r}.{nearest(declared, names)} "
                 f"The conventions are {', '.join(names)}."
             )
-        return _subject(CONVENTIONS[names.index(declared)], request)
+        convention = CONVENTIONS[names.index(declared)]
+        _require_fit(convention, request)
+        return _subject(convention, request)
     for convention in CONVENTIONS:
         if convention.recognise(request.layer):
             return _subject(convention, request)
@@ -71,6 +74,22 @@ def adapt(request: Request) -> Subject:
         "a convention knows. Write predict(self, x) and backward(self, x, z, dz, memory), or "
         f"declare its convention: --declare convention={CONVENTIONS[0].CONVENTION}."
     )
+
+
+def _require_fit(convention: Any, request: Request) -> None:
+    """Require what a declared convention needs: another one's names do not matter."""
+    layer = request.layer
+    if convention is native:
+        fits = any(callable(getattr(layer, name, None)) for name in ("predict", "forward"))
+    elif convention in (functional, static_ctx, derivative, forward_pass):
+        fits = convention.recognise(layer)
+    else:
+        fits = stateful.recognise(layer) and not inspect.isroutine(layer)
+    if not fits:
+        raise DeclarationError(
+            f"convention={convention.CONVENTION} does not fit {request.name}: that convention is "
+            f"{convention.LOOKS_LIKE.replace('`', '')}."
+        )
 
 
 def _subject(convention: Any, request: Request) -> Subject:

@@ -68,11 +68,43 @@ def declared_gradients(request: Request, base: Any, trace: Trace, inputs: tuple[
     return given
 
 
+def returned_as_declared(request: Request, names: tuple[str, ...]) -> dict[str, Where]:
+    """Return the gradients that functions return where ``gradient.NAME=returned.1`` says."""
+    found: dict[str, Where] = {}
+    given = request.declarations
+    for key, value in (
+        ("learnable", given.learnables),
+        ("state", given.states),
+        ("reset", given.reset),
+        ("result", given.result),
+    ):
+        if value:
+            raise DeclarationError(
+                f"{key}= concerns objects, and {request.name} is made of functions. A parameter "
+                "to generate is --learnable NAME=SIZES."
+            )
+    for name, path in given.gradients:
+        head, _, rest = path.partition(".")
+        if name not in names or head != "returned":
+            raise DeclarationError(
+                f"gradient.{name}={path} does not fit {request.name}, which is made of functions."
+                f"{nearest(name, names)} Write gradient.NAME=returned.0 with one of "
+                f"{', '.join(names)}."
+            )
+        found[name] = Returned(steps_of(rest))
+    return found
+
+
+def steps_of(path: str) -> tuple[Any, ...]:
+    """Return the steps of ``1.W``: numbers are indices."""
+    return tuple(int(part) if part.isdigit() else part for part in path.split(".") if part)
+
+
 def _where(request: Request, trace: Trace, name: str, path: str) -> Where:
     """Return the place that a declaration names: an attribute's path, or ``returned.1``."""
     head, _, rest = path.partition(".")
     if head == "returned" and not hasattr(trace.layer, "returned"):
-        steps = tuple(int(part) if part.isdigit() else part for part in rest.split(".") if part)
+        steps = steps_of(rest)
         if steps in leaves(trace.after.result):
             return Returned(steps)
         known = [".".join(["returned", *map(str, p)]) for p in leaves(trace.after.result)]

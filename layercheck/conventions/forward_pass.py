@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from layercheck.calling import call_layer
+from layercheck.conventions.initialising import observation_shape
 from layercheck.conventions.objects import adapt_object
 from layercheck.conventions.recorder import Recorder
 from layercheck.conventions.request import Request
@@ -38,10 +39,7 @@ def adapt(request: Request) -> Subject:
 def _prepare(layer: Any, layouts: tuple[Layout, ...]) -> None:
     """Tell the layer the shape of one observation, and an optimizer that records."""
     if callable(getattr(layer, "set_input_shape", None)):
-        layout = layouts[0]
-        shape = tuple(
-            size for label, size in zip(layout.format, layout.shape, strict=True) if label != "B"
-        )
+        shape = observation_shape(layouts[0])
         call_layer("set_input_shape()", layer.set_input_shape, shape)
     initialize = getattr(layer, "initialize", None)
     if callable(initialize):

@@ -21,6 +21,7 @@ from layercheck.conventions.calls import (
     read_forward,
 )
 from layercheck.conventions.driving import ObjectDriver
+from layercheck.conventions.initialising import ways
 from layercheck.conventions.live import builder, generator_roots
 from layercheck.conventions.losses import refuse_loss
 from layercheck.conventions.pairing import is_parameter_value
@@ -30,7 +31,7 @@ from layercheck.conventions.signatures import signature_of, source_of
 from layercheck.conventions.sources import At
 from layercheck.conventions.tracing import serves_all
 from layercheck.conventions.tree import method_of
-from layercheck.conventions.trials import find_bench
+from layercheck.conventions.trials import Bench, find_bench
 from layercheck.conventions.vocabulary import CLEAR, RESET
 from layercheck.copying import copy_object
 from layercheck.errors import DeclarationError, LayerError, nearest
@@ -84,6 +85,10 @@ def adapt_object(request: Request, protocol: Protocol) -> Subject:
     several = False
     base = prepared(pristine, protocol, layouts, request.seed)
     bench = find_bench(base, forward, layouts, request.seed)
+    if isinstance(bench, LayerError) and protocol.prepare is None:
+        protocol, base, bench = _initialised(
+            request, pristine, protocol, forward, layouts, (base, bench)
+        )
     if isinstance(bench, LayerError):
         anatomy = read_only(request, base, forward, backward)
     else:
@@ -101,6 +106,27 @@ def adapt_object(request: Request, protocol: Protocol) -> Subject:
             anatomy = replace(anatomy, base=prepare(layouts))
     subject = _subject(request, protocol, pristine, layouts, anatomy, prepare)
     return replace(subject, facts=replace(subject.facts, several_forwards=several))
+
+
+def _initialised(
+    request: Request,
+    pristine: Any,
+    protocol: Protocol,
+    forward: ForwardCall,
+    layouts: tuple[Layout, ...],
+    otherwise: tuple[Any, LayerError],
+) -> tuple[Protocol, Any, Bench | LayerError]:
+    """Find a way to initialise a layer whose forward pass does not run as it is."""
+    for way in ways(pristine):
+        told = replace(protocol, prepare=way)
+        try:
+            base = prepared(pristine, told, layouts, request.seed)
+        except LayerError:
+            continue
+        bench = find_bench(base, forward, layouts, request.seed)
+        if isinstance(bench, Bench):
+            return told, base, bench
+    return protocol, *otherwise
 
 
 def prepared(pristine: Any, protocol: Protocol, layouts: tuple[Layout, ...], seed: int) -> Any:

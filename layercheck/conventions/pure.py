@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
+from layercheck.conventions.declared import returned_as_declared
 from layercheck.conventions.driving import ObjectDriver, Results
 from layercheck.conventions.functions import FunctionBackward, FunctionForward, Functions
 from layercheck.conventions.influence import observe
@@ -52,7 +53,7 @@ def adapt_functions(
         observed = observe(layer, forward, bench)
         results = find_results(request, observed, backward)
         found = sort_arrays(replace(observed, results=results))
-    driver = _driver(layer, forward, backward, results, bench)
+    driver = _driver(request, layer, forward, backward, results, bench)
 
     def prepare(at: tuple[Layout, ...]) -> Any:
         if found is None or not found.lazy or not isinstance(bench, Bench):
@@ -75,6 +76,7 @@ def _mode_flags(layer: Functions, forward: FunctionForward) -> list[Flag]:
 
 
 def _driver(
+    request: Request,
     layer: Functions,
     forward: FunctionForward,
     backward: FunctionBackward | None,
@@ -93,6 +95,7 @@ def _driver(
     }
     if isinstance(result, dict):
         where = {name: Returned((key,)) for name, key in keys.items()}
+    where.update(returned_as_declared(request, (*forward.inputs, *layer.learnables)))
     wanted = (len(order), f"{counted(len(order), 'gradient')} ({', '.join(order)})")
     return replace(
         driver,

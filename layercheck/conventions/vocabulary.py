@@ -47,6 +47,15 @@ MODE = {"mode", "phase", "regime", "stage"}
 EVALUATE_METHODS = ("eval", "evaluate", "test", "set_eval", "eval_mode", "inference_mode")
 TRAIN_METHODS = ("train", "training", "set_train", "train_mode", "training_mode")
 
+INITIALIZERS = (
+    *("set_input_shape", "set_input_size", "build", "initialize", "initialise", "init_params"),
+    *("initialize_parameters", "init_weights", "initialize_weights", "_init_params", "setup"),
+)
+SHAPES = {"shape", "inputshape", "inshape", "inputsize", "inputdims", "shapein", "xshape"}
+SIZES = {
+    *("inputdim", "indim", "nin", "infeatures", "inputunits", "ninputs", "insize", "inputfeatures"),
+    *("inchannels", "numinputs", "fanin", "dimin"),
+}
 RESET = (
     *("reset_state", "reset_states", "reset_hidden", "reset_hidden_state", "reset", "clear_state"),
     *("clear_states", "init_hidden", "init_state", "reset_memory", "resetState"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.conventions.driven import gradient_places, require_affine, run, subject_of
 
@@ -111,3 +112,47 @@ def test_lazy_build_leaves_no_cache_behind():
     assert getattr(live.layer, "x", None) is None
     assert live.layer.built
     assert live.layer.n_in == 6
+
+
+class Built(Lazy):
+    """Must be built by its user, with the whole shape."""
+
+    def build(self, input_shape):
+        assert len(input_shape) == 2
+        self.W = np.random.normal(size=(input_shape[-1], self.units))
+        self.b = np.zeros(self.units)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+
+class Told(Built):
+    """Is told the shape of one observation, and then to draw."""
+
+    def set_input_shape(self, shape):
+        (self.n_in,) = shape
+
+    def initialize(self):
+        self.W = np.random.normal(size=(self.n_in, self.units))
+        self.b = np.zeros(self.units)
+
+    build = None
+
+
+class Sized(Told):
+    set_input_shape = None
+
+    def initialize(self, n_in):
+        self.n_in = n_in
+        super().initialize()
+
+
+@pytest.mark.parametrize("layer", [Built(3), Told(3), Sized(3)])
+def test_layer_that_must_be_told_its_sizes_is_told(layer):
+    subject = subject_of(layer, "BC:4,6")
+
+    require_affine(run(subject), "W", "b")
+
+    assert layer.W is None
+    assert subject.learnables[0].value.shape == (6, 3)

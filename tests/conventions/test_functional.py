@@ -258,3 +258,28 @@ def test_functional_pair_is_recognised_by_its_attributes():
     )
 
     require_affine(run(subject_of(layer, "BC:4,6", learnables=SIZES)), "w", "b")
+
+
+def reversed_backward(dout, cache):
+    return affine_backward(dout, cache)[::-1]
+
+
+def test_functional_order_of_gradients_may_be_declared():
+    declared = {
+        "gradient.x": "returned.2",
+        "gradient.w": "returned.1",
+        "gradient.b": "returned.0",
+    }
+    layer = pair(affine_forward, reversed_backward)
+
+    require_affine(run(subject_of(layer, "BC:4,6", learnables=SIZES, declared=declared)), "w", "b")
+
+
+@pytest.mark.parametrize(
+    "declared", [{"state": "w"}, {"reset": "w"}, {"gradient.w": "dw"}, {"gradient.q": "returned.0"}]
+)
+def test_functional_declarations_of_objects_do_not_fit(declared):
+    with pytest.raises(DeclarationError, match="made of functions"):
+        subject_of(
+            pair(affine_forward, affine_backward), "BC:4,6", learnables=SIZES, declared=declared
+        )
