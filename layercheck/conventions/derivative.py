@@ -22,7 +22,13 @@ from layercheck.conventions.request import Request
 from layercheck.conventions.returns import as_arrays
 from layercheck.conventions.signatures import signature_of, source_of
 from layercheck.conventions.tree import method_of
-from layercheck.conventions.vocabulary import BACKWARD, DERIVATIVE, FORWARD, FUNCTION
+from layercheck.conventions.vocabulary import (
+    BACKWARD,
+    DERIVATIVE,
+    FORWARD,
+    FUNCTION,
+    is_upstream_name,
+)
 from layercheck.copying import copy_object
 from layercheck.subject import Arrays, Facts, Gradients, Mode, Pass, Subject
 
@@ -42,13 +48,19 @@ class FunctionWithDerivative:
 
 
 def recognise(layer: Any) -> bool:
-    """Whether an object or a pair is a function with its derivative, and has no backward."""
+    """Whether an object or a pair is a function with its derivative, and has no backward.
+
+    A ``gradient(dout)`` that takes the upstream gradient is a backward.
+    """
     if getattr(layer, "derivative", None) is True:
         return inspect.isroutine(layer.forward) and inspect.isroutine(layer.backward)
     if isinstance(layer, type) or inspect.isroutine(layer):
         return False
-    names = passes_of(layer)
-    return method_of(layer, BACKWARD) is None and None not in names
+    function, derivative = passes_of(layer)
+    if method_of(layer, BACKWARD) is not None or function is None or derivative is None:
+        return False
+    taken = signature_of(getattr(layer, derivative)).positional
+    return not any(map(is_upstream_name, taken))
 
 
 def passes_of(layer: Any) -> tuple[str | None, str | None]:

@@ -22,7 +22,7 @@ from layercheck.conventions.sorting import Sorted, State, shares_any
 from layercheck.conventions.sources import At, Returned, Where
 from layercheck.conventions.static import pair_by_source
 from layercheck.conventions.tracing import Trace, first_trace
-from layercheck.conventions.tree import scalars
+from layercheck.conventions.tree import integers, scalars
 from layercheck.conventions.trials import same
 from layercheck.conventions.updates import Setup, recorded, updated
 from layercheck.conventions.vocabulary import is_learnable_name
@@ -163,14 +163,19 @@ class _Search:
         self.sources.update((place, At(gradient)) for place, gradient in pairs.items())
 
     def _scalars(self, taken: Pairs) -> Pairs:
-        """Pair numbers, which are learnables only where backward leaves their gradient."""
-        places = [p for p in scalars(self.base) if p not in taken.values()]
-        return {
+        """Pair numbers and integers, learnables only where backward leaves their gradient."""
+        whole = integers(self.base)
+        places = [p for p in (*scalars(self.base), *whole) if p not in taken.values()]
+        found = {
             place: gradient
             for place, gradient in pair(self.trace.layer, places).items()
             if gradient not in taken.values()
             and not same(gradient.find(self.trace.before), gradient.find(self.trace.layer))
         }
+        promoted = tuple(place for place in found if place in whole)
+        if promoted:
+            self.setups.append(Setup(integers=promoted))
+        return found
 
     def _left(self) -> list[Place]:
         """Return the arrays without gradient that the forward pass depends on."""
@@ -222,7 +227,10 @@ class _Search:
         )
         learnables = tuple((p, self._how(p), self._where(p)) for p in places)
         announces = (
-            call.takes_rate or bool(self.setups) or bool(optimizers(base)) or has_recorder(base)
+            call.takes_rate
+            or any(setup.rates or setup.recorders for setup in self.setups)
+            or bool(optimizers(base))
+            or has_recorder(base)
         )
         return Paired(driver, learnables, tuple(self.setups), announces)
 

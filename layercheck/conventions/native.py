@@ -16,6 +16,8 @@ from layercheck.conventions.live import builder
 from layercheck.conventions.places import Place
 from layercheck.conventions.request import Request
 from layercheck.conventions.signatures import Signature, signature_of, source_of
+from layercheck.conventions.tree import method_of
+from layercheck.conventions.vocabulary import BACKWARD, DERIVATIVE
 from layercheck.copying import copy_object
 from layercheck.errors import ReturnError
 from layercheck.layout import Layout
@@ -37,7 +39,7 @@ def recognise(layer: Any) -> bool:
         return True
     backward = getattr(layer, "backward", None)
     if backward is None:
-        return True
+        return method_of(layer, (*BACKWARD, *DERIVATIVE)) is None
     inputs = len(input_names(layer))
     return signature_of(backward).accepts(inputs + 2 * output_count(layer) + 1)
 

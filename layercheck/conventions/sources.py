@@ -81,8 +81,9 @@ class Updated:
     step: float
 
     def read(self, after: After) -> Any:
-        """Return the difference over the step."""
-        return (after.before[self.place] - self.place.get(after.layer)) / self.step
+        """Return the difference over the step, None where nothing is left."""
+        left = self.place.find(after.layer)
+        return None if left is None else (after.before[self.place] - left) / self.step
 
     @property
     def sentence(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from layercheck.conventions.objects import Protocol, adapt_object
 from layercheck.conventions.request import Request
 from layercheck.conventions.tree import method_of
-from layercheck.conventions.vocabulary import BACKWARD, FORWARD
+from layercheck.conventions.vocabulary import BACKWARD, DERIVATIVE, FORWARD
 from layercheck.subject import Subject
 
 CONVENTION = "stateful"
@@ -34,4 +34,4 @@ def adapt(request: Request) -> Subject:
 def protocol_of(layer: Any, convention: str) -> Protocol:
     """Return the passes of an object by their names."""
     forward = method_of(layer, FORWARD)
-    return Protocol(convention, forward or "forward", method_of(layer, BACKWARD))
+    return Protocol(convention, forward or "forward", method_of(layer, (*BACKWARD, *DERIVATIVE)))

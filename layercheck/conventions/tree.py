@@ -105,6 +105,15 @@ def arrays(layer: Any) -> dict[Place, np.ndarray]:
     }
 
 
+def integers(layer: Any) -> dict[Place, np.ndarray]:
+    """Return the arrays of integers that a layer holds."""
+    return {
+        place: value
+        for place, value in walk(layer)
+        if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.size
+    }
+
+
 def scalars(layer: Any) -> dict[Place, Any]:
     """Return the floating-point numbers in attributes and dicts of a layer."""
     return {

@@ -23,9 +23,18 @@ from layercheck.errors import LayerError, QuestionError
 
 @dataclass(frozen=True)
 class Setup:
-    """What is put into every new layer before it is driven: recorders, a learning rate."""
+    """What is put into every new layer before it is driven.
+
+    Parameters
+    ----------
+    recorders, rates : tuple of Place
+        Where recorders take the place of optimizers, and `step` that of learning rates.
+    integers : tuple of Place
+        Learnables that are arrays of integers, which become floating-point.
+    """
 
     recorders: tuple[Place, ...] = ()
+    integers: tuple[Place, ...] = ()
     rates: tuple[Place, ...] = ()
     step: float = 0.0
 
@@ -36,6 +45,8 @@ class Setup:
             place.put(layer, recorder)
         for place in self.rates:
             place.put(layer, self.step)
+        for place in self.integers:
+            place.put(layer, np.asarray(place.get(layer), float))
 
 
 def recorded(

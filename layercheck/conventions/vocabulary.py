@@ -26,6 +26,7 @@ INPUT = {
     *("x", "xs", "input", "inputs", "inp", "inputtensor", "inputdata", "layerinput", "aprev"),
     *("data", "features", "bottom"),
 }
+UPSTREAM = ("dout", "dvalue", "grad", "upstream", "delta", "error", "dldz", "dldy", "dlda", "gy")
 OUTPUT = {"y", "z", "out", "output", "outputs", "top"}
 LABELS = {
     *("ytrue", "labels", "label", "targets", "target", "groundtruth", "truth", "onehot"),
@@ -120,6 +121,12 @@ def synonyms(name: object) -> tuple[str, ...]:
     return tuple(
         other + number for group in SYNONYMS if root in group for other in sorted(group - {root})
     )
+
+
+def is_upstream_name(name: object) -> bool:
+    """Whether an argument is called like an upstream gradient."""
+    text = normal(name)
+    return any(word in text for word in UPSTREAM) or text in ("dz", "dy", "da", "dh")
 
 
 def is_learnable_name(name: object) -> bool:

@@ -365,3 +365,68 @@ class RaisingProperty:
 
 def test_habit_of_properties_that_fail():
     assert gradient_places(subject_of(RaisingProperty(), "BC:4,6")) == {"W": "attribute dW"}
+
+
+class IntegerBias:
+    """`np.full(shape, 0)` makes integers."""
+
+    def __init__(self):
+        self.W, self.b = normal(6, 3), np.full(3, 0)
+        self.sizes = np.array([6, 3])
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_habit_of_an_integer_bias(dtype):
+    layer = IntegerBias()
+    subject = subject_of(layer, "BC:4,6")
+    live = subject.build(np.dtype(dtype), subject.layouts)
+
+    assert gradient_places(subject) == {"W": "attribute dW", "b": "attribute db"}
+    assert live.learnables()[1].dtype == dtype
+    assert layer.b.dtype.kind == "i"
+
+
+class GradientOfUpstream:
+    """`gradient` that takes the upstream gradient is a backward."""
+
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x)
+
+    def gradient(self, dout):
+        return dout * (1 - np.tanh(self.x) ** 2)
+
+
+def test_habit_of_calling_backward_gradient():
+    subject = subject_of(GradientOfUpstream(), "BC:4,6")
+    found = run(subject)
+
+    assert subject.convention == "stateful"
+    np.testing.assert_allclose(
+        found.input_gradients[0], found.upstream[0] * (1 - np.tanh(found.inputs[0]) ** 2)
+    )
+
+
+class PredictAndBackprop:
+    def predict(self, x):
+        self.x = x
+        return np.tanh(x)
+
+    def backprop(self, error):
+        return error * (1 - np.tanh(self.x) ** 2)
+
+
+def test_habit_of_predict_and_backprop():
+    subject = subject_of(PredictAndBackprop(), "BC:4,6")
+
+    assert subject.convention == "stateful"
+    assert subject.facts.backward == "written"
+    assert subject.facts.one_pass
