@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,54 +12,36 @@ from layercheck.commands import as_argument, command_line
 from layercheck.conventions.declarations import parse_declarations
 from layercheck.errors import LayoutError, UsageError, nearest
 from layercheck.expressions import evaluate_init, split_assignments
+from layercheck.isolation.protocol import Arguments, Texts
 from layercheck.layout import Layout, parse_layout_option
-from layercheck.loading import LoadedTarget, load_all
+from layercheck.loading import LoadedTarget, Loading, load_all
 from layercheck.plan import Plan, TargetPlan, require_known
 from layercheck.settings import require_dtypes, require_integers, require_options, require_range
 from layercheck.suite import Suite
+from layercheck.targets import require_target
 
 DEVICES = ("cpu",)
 Pair = TypeVar("Pair")
-Texts = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """The options of a run as they were typed; design section 5 says what each means."""
-
-    target: Texts
-    layout: Texts = ()
-    init: Texts = ()
-    call: Texts = ()
-    learnable: Texts = ()
-    declare: Texts = ()
-    dtype: Texts = ("float64,float32",)
-    device: Texts = ()
-    gpu: bool = False
-    range: Texts = ()
-    integers: Texts = ()
-    data: Texts = ()
-    only: Texts = ()
-    skip: Texts = ()
-    expect_fail: Texts = ()
-    budget: str = "64"
-    seed: str = "0"
-    stop_on_first: bool = False
-
-
-def make_plan(arguments: Arguments, suites: tuple[Suite, ...], command: str) -> Plan:
+def make_plan(
+    arguments: Arguments,
+    suites: tuple[Suite, ...],
+    command: str,
+    load: Callable[[Texts], Loading] = load_all,
+) -> Plan:
     """Check every option, then load the targets.
+
+    Parameters
+    ----------
+    load : callable, target texts -> Loading
 
     Raises
     ------
     UsageError
         An option cannot be carried out, or no target can be loaded.
     """
-    if not arguments.target:
-        raise UsageError(
-            "There is no target. Name what to check: layercheck path/to/layer.py, "
-            "path/to/layer.py::NAME or package.module:NAME."
-        )
+    require_target(arguments.target)
     seed = _whole_number(arguments.seed, "--seed")
     _require_devices(arguments.device)
     common = _common(arguments, seed)
@@ -70,7 +51,7 @@ def make_plan(arguments: Arguments, suites: tuple[Suite, ...], command: str) -> 
     for given, option in ((only, "--only"), (skip, "--skip"), (expected, "--expect-fail")):
         require_known(given, suites, option)
     options = _options(arguments)
-    loading = load_all(arguments.target)
+    loading = load(arguments.target)
     if not loading.targets:
         raise UsageError("\n".join(map(str, loading.errors)))
     return Plan(
@@ -125,8 +106,10 @@ def _rerun(target: str, arguments: Arguments, dtypes: Texts, id: str, dtype: str
             words += [f"--{name}", text]
     words += ["--dtype", dtype or dtypes[0]]
     words += ["--gpu"] * arguments.gpu
-    if arguments.budget != Arguments.budget:
-        words += ["--budget", arguments.budget]
+    for name in ("budget", "timeout", "memory"):
+        given = getattr(arguments, name)
+        if given != getattr(Arguments, name):
+            words += [f"--{name}", given]
     return command_line([*words, "--seed", arguments.seed, "--only", id])
 
 

@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from layercheck.errors import LayerError
+from layercheck.errors import CallUnavailable, LayerError
 from layercheck.frames import locate
+from layercheck.watching import Watch
 
 FloatingPointKind = Literal["divide", "over", "under", "invalid"]
+_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
 _RAISED: ContextVar[tuple[FloatingPointKind, ...]] = ContextVar("raised", default=())
 
 
@@ -27,6 +29,30 @@ def raising(*kinds: FloatingPointKind) -> Iterator[None]:
         _RAISED.reset(token)
 
 
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Let `watch` see every call of a layer in the block."""
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+@contextmanager
+def keeping_changes() -> Iterator[None]:
+    """Let what a call changes around it stay changed."""
+    watch = _WATCH.get()
+    if watch is None:
+        yield
+        return
+    watch.keeps = True
+    try:
+        yield
+    finally:
+        watch.keeps = False
+
+
 def call_layer(call: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Return ``function(*args, **kwargs)``; what it raises becomes a `LayerError`.
 
@@ -37,13 +63,36 @@ def call_layer(call: str, function: Callable[..., Any], *args: Any, **kwargs: An
     ----------
     call : str
         What is called, for messages: ``forward()``.
+
+    Raises
+    ------
+    LayerError
+    CallUnavailable
+        The memory ran out, or the call is not to be made again: no answer of the layer's.
     """
+    watch = _WATCH.get()
     try:
         raised: dict[str, Any] = dict.fromkeys(_RAISED.get(), "raise")
-        with np.errstate(all="ignore", **raised), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with np.errstate(all="ignore", **raised), _seen(watch, call):
             return function(*args, **kwargs)
-    except LayerError:
+    except (LayerError, CallUnavailable):
         raise
-    except (Exception, SystemExit) as error:
+    except MemoryError as error:
+        raise CallUnavailable(f"The memory ran out in {call}. Give a smaller layout.") from error
+    except KeyboardInterrupt as error:
+        if watch is None or not watch.takes_interrupts:
+            raise
         raise LayerError(call, error, *locate(error)) from error
+    except BaseException as error:
+        raise LayerError(call, error, *locate(error)) from error
+
+
+@contextmanager
+def _seen(watch: Watch | None, call: str) -> Iterator[None]:
+    if watch is not None:
+        with watch.over(call):
+            yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

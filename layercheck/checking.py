@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from layercheck.calling import watched
 from layercheck.case import Case
-from layercheck.errors import LayerError
+from layercheck.errors import CallUnavailable, LayerError
 from layercheck.events import CheckStarted, LayerStarted
 from layercheck.frames import display_path
 from layercheck.outcome import (
@@ -79,7 +80,7 @@ class Checking:
             return self._broken_result(result, *self.prepared.broken)
         check, case = self._check(question), self._case(question.dtype)
         before, started = case.evaluations, time.perf_counter()
-        with quiet(), np.errstate(all="ignore"):
+        with quiet(), watched(self.prepared.watch), np.errstate(all="ignore"):
             verdict = self._verdict(lambda: check(case, question.case), result.id)
         return self._finished(
             replace(
@@ -139,7 +140,11 @@ class Checking:
 
     def _notes(self) -> tuple[str, ...]:
         subject = self.prepared.subject
-        return (*self.prepared.plan.loaded.warnings, *(subject.notes if subject else ()))
+        return (
+            *self.prepared.plan.loaded.warnings,
+            *(subject.notes if subject else ()),
+            *self.prepared.watch.notes,
+        )
 
     def _check(self, question: Question) -> Check:
         return next(
@@ -181,6 +186,8 @@ class Checking:
             }
         except LayerError as error:
             return self._raised(error, id)
+        except CallUnavailable as unavailable:
+            return {"outcome": Outcome.INCOMPLETE, "reason": str(unavailable)}
         except MemoryError:
             return {
                 "outcome": Outcome.INCOMPLETE,
@@ -198,12 +205,17 @@ class Checking:
             return {"outcome": Outcome.SKIPPED, "reason": f"stopped by what stopped {first}"}
         return {"outcome": Outcome.INCOMPLETE, "reason": reason}
 
-    def _broken_result(self, result: Result, broken: str, error: LayerError) -> Result:
+    def _broken_result(
+        self, result: Result, broken: str, error: LayerError | CallUnavailable
+    ) -> Result:
         if result.id != broken:
             passed = result.id == "contract.construct" and broken == "contract.initialize"
             if passed:
                 return result
             return replace(result, outcome=Outcome.SKIPPED, reason=f"needs {broken}")
+        if isinstance(error, CallUnavailable):
+            incomplete = replace(result, outcome=Outcome.INCOMPLETE, reason=str(error))
+            return self._finished(incomplete)
         finding = Finding(f"{error}.", source=Source(error.file, error.line, error.call))
         return self._finished(replace(result, outcome=Outcome.FAILED, finding=finding))
 

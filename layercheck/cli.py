@@ -188,8 +188,9 @@ def _suites() -> tuple[Suite, ...]:
 
 
 def _check(words: list[str], given: dict[str, Any], verbosity: int) -> int:
-    from layercheck.arguments import Arguments, make_plan
+    from layercheck.arguments import make_plan
     from layercheck.commands import command_line
+    from layercheck.isolation.protocol import Arguments
     from layercheck.reports.output import make_outputs
 
     reports = given.pop("report")

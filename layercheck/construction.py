@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
-from layercheck.calling import call_layer
+from layercheck.calling import call_layer, keeping_changes
 from layercheck.errors import LayerError, TargetError, nearest
 from layercheck.loading import LoadedTarget
 from layercheck.recognition import FunctionPair, is_static_function, looks_like_layer
@@ -69,7 +69,7 @@ def _call(
 ) -> Any:
     positional = _positional_arguments(loaded.name, function, given)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), keeping_changes():
             return call_layer(call, function, *positional, **given)
     except LayerError as error:
         if error.file is None:

@@ -7,6 +7,7 @@ LayercheckError
 |   |-- DataError         input data that cannot be read or do not fit
 |   |-- DeclarationError  a declaration that is unknown or does not fit the layer
 |   `-- QuestionError     the layer can be read in several ways; ends with what answers it
+|-- CallUnavailable       a call of the layer that cannot be made here; not the layer's answer
 `-- LayerError            the user's layer raised while it was being called
     `-- ReturnError       it returned something that is not what its convention asks for
 """
@@ -15,6 +16,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+LONGEST_MESSAGE = 4000
 
 
 class LayercheckError(Exception):
@@ -43,6 +46,10 @@ class DeclarationError(UsageError):
 
 class QuestionError(UsageError):
     """A layer can be read in several ways; the message ends with the declaration that decides."""
+
+
+class CallUnavailable(LayercheckError):
+    """The layer cannot be called here; the message says why."""
 
 
 class LayerError(LayercheckError):
@@ -99,12 +106,16 @@ class ReturnError(LayerError):
 
 
 def describe(error: BaseException) -> str:
-    """Return ``TypeName: message``, also for exceptions whose ``str`` raises."""
+    """Return ``TypeName: message``, also for exceptions whose ``str`` raises or is endless."""
     name = type(error).__name__
     try:
         text = str(error)
-    except Exception:
+    except BaseException as problem:
+        if isinstance(problem, KeyboardInterrupt):
+            raise
         text = "<its message cannot be shown>"
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[:LONGEST_MESSAGE]}..."
     return f"{name}: {text}" if text else name
 
 

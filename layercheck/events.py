@@ -63,4 +63,27 @@ class RunFinished:
     result: RunResult
 
 
-Event = RunStarted | LayerStarted | CheckStarted | CheckFinished | LayerFinished | RunFinished
+@dataclass(frozen=True)
+class Warned:
+    """Something is missing that does not stop the run, such as a plugin."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class BugFound:
+    """layercheck itself raised; the run goes on."""
+
+    traceback: str
+
+
+Event = (
+    RunStarted
+    | LayerStarted
+    | CheckStarted
+    | CheckFinished
+    | LayerFinished
+    | RunFinished
+    | Warned
+    | BugFound
+)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from layercheck.errors import UsageError
 from layercheck.events import CheckFinished, CheckStarted, Event
 from layercheck.outcome import Finding, Outcome, Question, Result
 
@@ -54,6 +55,16 @@ class Ledger:
             pending = []
             if self.stop_on_first and any(each.outcome in _BAD for each in self.results):
                 return
+
+
+def require_expected(expected: Iterable[str], known: Collection[str]) -> None:
+    """Raise `UsageError` where an expected failure names no check or case of any layer."""
+    for id in expected:
+        if id not in known:
+            raise UsageError(
+                f"No check is called {id!r} (--expect-fail). "
+                f"Known here: {', '.join(sorted(known))}."
+            )
 
 
 def _settled(results: list[Result], reason: str | None) -> list[Result]:

@@ -6,11 +6,13 @@ import linecache
 import os
 import sysconfig
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 _OWN = (Path(__file__).parent, Path(__file__).parent.parent / "plugins")
 _STANDARD = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib")))
 _INSTALLED = {"site-packages", "dist-packages"}
+Frame = tuple[str, int, str]
 _TYPED_IN = ("<stdin>", "<ipython-input", "<python-input", "<doctest")
 
 
@@ -36,18 +38,26 @@ def locate(error: BaseException) -> tuple[str | None, int | None]:
     frames = traceback.StackSummary.extract(
         traceback.walk_tb(error.__traceback__), lookup_lines=False
     )
-    others = [frame for frame in frames if _is_code_of_others(frame.filename)]
-    own = [frame for frame in others if not _INSTALLED & set(Path(frame.filename).parts)]
-    for frame in reversed(own or others):
-        typed_in = frame.filename.startswith("<")
-        return frame.filename if typed_in else str(Path(frame.filename).absolute()), frame.lineno
-    return None, None
+    innermost_first = [(each.filename, each.lineno or 0, each.name) for each in reversed(frames)]
+    frame = own_frame(innermost_first)
+    return (frame[0], frame[1] or None) if frame else (None, None)
+
+
+def own_frame(frames: Iterable[Frame]) -> Frame | None:
+    """Return the first of (file, line, function) that is the user's own, as `locate` means it."""
+    others = [frame for frame in frames if _is_code_of_others(frame[0])]
+    own = [frame for frame in others if not _INSTALLED & set(Path(frame[0]).parts)]
+    for file, line, function in own or others:
+        return (file if file.startswith("<") else str(Path(file).absolute())), line, function
+    return None
 
 
 def display_path(file: str | os.PathLike[str]) -> str:
     """Return a path relative to the working folder where it lies in it, else as it is."""
-    absolute = Path(file).absolute()
-    folder = Path.cwd()
+    try:
+        absolute, folder = Path(file).absolute(), Path.cwd()
+    except OSError:  # the working folder is gone
+        return str(file)
     return str(absolute.relative_to(folder)) if absolute.is_relative_to(folder) else str(file)
 
 

@@ -20,7 +20,7 @@ from layercheck.recognition import (
     looks_like_layer,
     pair_named,
 )
-from layercheck.targets import Place, expand
+from layercheck.targets import Place, expand, nothing_in
 
 _LISTED = 12
 _WANTED = (
@@ -125,12 +125,7 @@ def _load(text: str) -> Loading:
         except TargetError as error:
             errors.append(error)
     if not targets and not errors:
-        errors.append(
-            TargetError(
-                f"{text!r} holds no layer: no .py file of it defines a class with a forward pass "
-                "or a pair NAME_forward and NAME_backward. Name one: path/to/layer.py::NAME."
-            )
-        )
+        errors.append(nothing_in(text))
     return Loading(tuple(targets), tuple(errors))
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import os
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
+from layercheck.calling import watched
 from layercheck.case import Options
 from layercheck.construction import construct
 from layercheck.conventions import adapt
 from layercheck.conventions.request import Request
-from layercheck.errors import LayerError, LayoutError
+from layercheck.errors import CallUnavailable, LayerError, LayoutError
 from layercheck.fitting import require_fit
 from layercheck.layout import Layout
+from layercheck.memory import free_memory
 from layercheck.outcome import Source
 from layercheck.plan import TargetPlan
 from layercheck.randomness import seeded
 from layercheck.subject import Subject
+from layercheck.watching import Watch
 
 # A default run holds about this many arrays of the input's size at once (tests/benchmarks).
 COPIES = 40
@@ -32,7 +32,8 @@ class Prepared:
 
     plan: TargetPlan
     subject: Subject | None
-    broken: tuple[str, LayerError] | None = None
+    broken: tuple[str, LayerError | CallUnavailable] | None = None
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def source(self) -> Source:
@@ -40,7 +41,7 @@ class Prepared:
         return Source(self.plan.loaded.file, self.plan.loaded.line)
 
 
-def prepare(plan: TargetPlan, seed: int, options: Options) -> Prepared:
+def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None = None) -> Prepared:
     """Build the layer of a target and turn it into a subject.
 
     Raises
@@ -48,14 +49,25 @@ def prepare(plan: TargetPlan, seed: int, options: Options) -> Prepared:
     UsageError
         It is no layer, lacks arguments, or the layouts or the values given do not fit it.
     """
-    loaded = plan.loaded
     for _, layout in plan.layouts:
         _require_memory(layout)
+    watch = watch or Watch()
+    watch.building = True
     try:
-        with seeded(seed):
-            layer = construct(loaded, dict(plan.init))
-    except LayerError as error:
-        return Prepared(plan, None, ("contract.construct", error))
+        with watched(watch):
+            subject = _build(plan, seed)
+    except (LayerError, CallUnavailable) as error:
+        return Prepared(plan, None, _broken(error), watch)
+    finally:
+        watch.building = False
+    require_fit(options, subject)
+    return Prepared(plan, subject, watch=watch)
+
+
+def _build(plan: TargetPlan, seed: int) -> Subject:
+    loaded = plan.loaded
+    with seeded(seed):
+        layer = construct(loaded, dict(plan.init))
     request = Request(
         layer=layer,
         name=loaded.name,
@@ -67,37 +79,29 @@ def prepare(plan: TargetPlan, seed: int, options: Options) -> Prepared:
         seed=seed,
         names_cupy=_names_cupy(loaded.obj),
     )
-    try:
-        with seeded(seed):
-            subject = adapt(request)
-    except LayerError as error:
-        check = "contract.initialize" if error.call == "initialize()" else "contract.construct"
-        return Prepared(plan, None, (check, error))
-    require_fit(options, subject)
-    return Prepared(plan, subject)
+    with seeded(seed):
+        return adapt(request)
+
+
+def _broken(error: LayerError | CallUnavailable) -> tuple[str, LayerError | CallUnavailable]:
+    """Return the check that what was raised decides: that answers, or cannot be answered."""
+    call = ""
+    if isinstance(error, LayerError):
+        call = error.call
+        if isinstance(error.original, CallUnavailable):
+            error = error.original
+    return ("contract.initialize" if call == "initialize()" else "contract.construct"), error
 
 
 def _require_memory(layout: Layout) -> None:
     """Refuse a layout whose run would need more than half of the free memory."""
-    need, free = layout.resolved().bytes(8) * COPIES, _free_memory()
+    need, free = layout.resolved().bytes(8) * COPIES, free_memory()
     if free is not None and need > free / 2:
         raise LayoutError(
             f"The layout {layout} is too large for this machine: a run at it needs about "
             f"{need / 2**30:,.1f} GiB, and half of the free memory is {free / 2**31:,.1f} GiB. "
             "Give a smaller layout."
         )
-
-
-def _free_memory() -> int | None:
-    """Free memory in bytes, None where the system does not tell."""
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(available.split()[1]) * 1024
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _names_cupy(obj: Any) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from layercheck.checking import Checking, cases_of, quiet
 from layercheck.errors import UsageError
 from layercheck.events import Event, LayerFinished, RunFinished, RunStarted
-from layercheck.expectations import Ledger
+from layercheck.expectations import Ledger, require_expected
 from layercheck.outcome import LayerResult, RunResult, check_id
 from layercheck.plan import Plan
 from layercheck.preparing import Prepared, prepare
@@ -87,7 +87,7 @@ def _prepare_all(plan: Plan) -> list[Prepared | LayerResult]:
         raise problems[0] if len(problems) == 1 else UsageError("\n".join(map(str, problems)))
     runnable = [item for item in prepared if isinstance(item, Prepared)]
     if all(item.subject for item in runnable):
-        require_expected(plan, {id for item in runnable for id in known_ids(plan, item)})
+        require_expected(plan.expected, {id for item in runnable for id in known_ids(plan, item)})
     return prepared
 
 
@@ -97,13 +97,3 @@ def known_ids(plan: Plan, prepared: Prepared) -> Iterator[str]:
         for check in suite.checks:
             for name in cases_of(check, prepared.subject):
                 yield check_id(suite.name, check.name, name)
-
-
-def require_expected(plan: Plan, known: Iterable[str]) -> None:
-    """Raise `UsageError` where an expected failure names no check or case of any layer."""
-    for id in plan.expected:
-        if id not in known:
-            raise UsageError(
-                f"No check is called {id!r} (--expect-fail). "
-                f"Known here: {', '.join(sorted(known))}."
-            )

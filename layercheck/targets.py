@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import glob
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,15 @@ class Place:
         return f"{self.text}{'::' if self.path else ':'}{name}"
 
 
+def require_target(texts: Collection[str]) -> None:
+    """Raise `TargetError` where there is nothing to check."""
+    if not texts:
+        raise TargetError(
+            "There is no target. Name what to check: layercheck path/to/layer.py, "
+            "path/to/layer.py::NAME or package.module:NAME."
+        )
+
+
 def expand(text: str) -> list[Place]:
     """Return the places that a target means: one, or those of a folder or glob.
 
@@ -67,6 +77,14 @@ def expand(text: str) -> list[Place]:
     if not module or (colon and not name):
         raise TargetError(f"The target {text!r} is incomplete. Write package.module:NAME.")
     return [Place(module, None, name or None)]
+
+
+def nothing_in(text: str) -> TargetError:
+    """Return the error of a folder or glob in which no layer was found."""
+    return TargetError(
+        f"{text!r} holds no layer: no .py file of it defines a class with a forward pass "
+        "or a pair NAME_forward and NAME_backward. Name one: path/to/layer.py::NAME."
+    )
 
 
 def _folder(folder: Path) -> list[Place]:
@@ -114,7 +132,7 @@ def _may_define_layers(file: Path) -> bool:
         return False
     try:
         body = ast.parse(file.read_bytes()).body
-    except (SyntaxError, ValueError, OSError):
+    except (SyntaxError, ValueError, OSError, RecursionError, MemoryError):
         return True
     functions = [each.name for each in body if isinstance(each, ast.FunctionDef)]
     return any(isinstance(each, ast.ClassDef) for each in body) or any(

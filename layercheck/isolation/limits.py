@@ -1,0 +1,70 @@
+"""How long a call and a run may take, and how much memory a process may hold."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from layercheck.errors import UsageError
+from layercheck.memory import free_memory, parse_memory
+
+_SHARE_OF_FREE = 0.9
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a run.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds for one call of a layer.
+    time_limit : float or None
+        Seconds for the run.
+    memory : int or None
+        Bytes that the process of a layer may hold; None: nine tenths of what is free.
+    """
+
+    timeout: float = 60.0
+    time_limit: float | None = None
+    memory: int | None = None
+
+    @staticmethod
+    def parse(timeout: str, time_limit: str | None, memory: str | None) -> Limits:
+        """Read the options; raises `UsageError`."""
+        return Limits(
+            parse_seconds(timeout, "--timeout"),
+            None if time_limit is None else parse_seconds(time_limit, "--time-limit"),
+            None if memory is None else parse_memory(memory),
+        )
+
+    def allowed_memory(self) -> int | None:
+        """Return the bytes that a process may hold from now on."""
+        if self.memory is not None:
+            return self.memory
+        free = free_memory()
+        return None if free is None else int(free * _SHARE_OF_FREE)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The end of a run that began at `started`, on the monotonic clock."""
+
+    started: float
+    seconds: float | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return self.seconds is not None and time.monotonic() - self.started > self.seconds
+
+
+def parse_seconds(text: str, option: str) -> float:
+    """Return a positive number of seconds; raises `UsageError`."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"{option} {text!r} is no time. Write seconds above 0, as in {option} 60.")
+    return seconds
