@@ -11,7 +11,7 @@ from layercheck.conventions.request import Request
 from layercheck.conventions.signatures import Signature, signature_of
 from layercheck.conventions.training import Training, is_flag_name, read_training
 from layercheck.conventions.vocabulary import ALWAYS_RATE, INPUT, MEMORY, OUTPUT, RATE, normal
-from layercheck.errors import DeclarationError, QuestionError, nearest
+from layercheck.errors import DeclarationError, QuestionError, TargetError, nearest
 from layercheck.subject import Arrays, Pass
 
 Role = Literal["upstream", "input", "output", "memory", "rate", "argument"]
@@ -117,7 +117,14 @@ def read_forward(layer: Any, method: str, request: Request) -> ForwardCall:
         required.append(name)
     if signature.variable and len(required) < wanted:
         required += [f"x{i + 1}" for i in range(len(required), wanted)]
-    inputs = tuple(required) or signature.positional[:1] or ("x",)
+    if not required and not signature.positional:
+        required = [n for n in signature.keywords if n not in given and not _is_setting(n)]
+    if not required and not signature.positional:
+        raise TargetError(
+            f"{method}() of {request.name} takes no input, so it is no layer. Write "
+            f"{method}(self, x)."
+        )
+    inputs = tuple(required) or signature.positional[:1]
     leading = signature.positional[: len(inputs)]
     by_name = not signature.variable and leading != inputs
     return ForwardCall(method, inputs, training, tuple(request.call.items()), by_name)

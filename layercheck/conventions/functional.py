@@ -32,8 +32,7 @@ def recognise(layer: Any) -> bool:
     return inspect.isroutine(layer) or (
         inspect.isroutine(getattr(layer, "forward", None))
         and inspect.isroutine(getattr(layer, "backward", None))
-        and hasattr(layer, "derivative")
-        and not layer.derivative
+        and getattr(layer, "derivative", None) is False
     )
 
 

@@ -100,7 +100,8 @@ def _definition(method: Callable[..., Any]) -> ast.FunctionDef | None:
     except (OSError, TypeError, SyntaxError):
         return None
     node = tree.body[0]
-    return node if isinstance(node, ast.FunctionDef) else None
+    named = isinstance(node, ast.FunctionDef) and node.name == getattr(method, "__name__", "")
+    return node if named and isinstance(node, ast.FunctionDef) else None
 
 
 def _returns(node: ast.AST) -> list[ast.Return]:

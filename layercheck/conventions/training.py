@@ -190,7 +190,7 @@ def _own(layer: Any) -> Iterator[tuple[Place, Any]]:
     """Yield flags that are attributes of the class."""
     for cls in type(layer).__mro__[:-1]:
         for name, value in vars(cls).items() if is_users(cls) else ():
-            if isinstance(value, (bool, str)) and name not in vars(layer):
+            if isinstance(value, (bool, str)) and name not in getattr(layer, "__dict__", {}):
                 yield Place.attribute(name), value
 
 

@@ -430,3 +430,87 @@ def test_habit_of_predict_and_backprop():
     assert subject.convention == "stateful"
     assert subject.facts.backward == "written"
     assert subject.facts.one_pass
+
+
+class Slotted:
+    __slots__ = ("W", "dW", "x")
+
+    def __init__(self):
+        self.W = normal(6, 3)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+
+
+class OnTheClass:
+    W = normal(6, 3)
+    forward, backward = Slotted.forward, Slotted.backward
+
+
+class InATuple:
+    def __init__(self):
+        self.params = (normal(6, 3),)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params[0]
+
+    def backward(self, dout):
+        self.grads = (self.x.T @ dout,)
+        return dout @ self.params[0].T
+
+
+class InFloat32:
+    def __init__(self):
+        self.W = normal(6, 3).astype(np.float32)
+
+    forward, backward = Slotted.forward, Slotted.backward
+
+
+class HoldsItself(OnTheClass):
+    def __init__(self):
+        self.me, self.all = self, [self, [self]]
+
+
+@pytest.mark.parametrize("layer", [Slotted(), OnTheClass(), InATuple(), InFloat32(), HoldsItself()])
+def test_habit_of_keeping_weights_anywhere(layer):
+    found = run(subject_of(layer, "BC:4,6"))
+
+    (gradient,) = found.gradients.values()
+    assert found.outputs[0].dtype == np.float64
+    np.testing.assert_allclose(gradient, found.inputs[0].T @ found.upstream[0])
+
+
+def test_weights_of_the_class_are_left_alone():
+    before = OnTheClass.W.copy()
+
+    run(subject_of(OnTheClass(), "BC:4,6"))
+
+    np.testing.assert_array_equal(OnTheClass.W, before)
+
+
+class TakesNothing:
+    def forward(self):
+        return np.zeros(3)
+
+    def backward(self, dout):
+        return dout
+
+
+def test_forward_without_input_is_no_layer():
+    with pytest.raises(TargetError, match="takes no input"):
+        subject_of(TakesNothing(), "BC:4,6")
+
+
+class ByKeywordOnly(Slotted):
+    def forward(self, *, x, verbose=False):
+        return super().forward(x)
+
+
+def test_habit_of_inputs_by_keyword_only():
+    assert subject_of(ByKeywordOnly(), "BC:4,6").input_names == ("x",)
