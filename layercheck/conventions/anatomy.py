@@ -80,18 +80,6 @@ def dissect(
     )
 
 
-def _learnables_fixed(found: Sorted) -> Sorted:
-    """Return `found` with what is named a learnable, and has a gradient, among the fixed arrays.
-
-    A forward that changes a learnable is a mistake for a check to find, and makes no state of it.
-    """
-    places = [state.place for state in found.states]
-    paired = pair_by_source(found.observed.base, places)
-    moved = [place for place in paired if is_learnable_name(place.steps[-1][1])]
-    states = tuple(state for state in found.states if state.place not in moved)
-    return replace(found, states=states, fixed=(*found.fixed, *moved))
-
-
 def _built(
     layer: Any, forward: ForwardCall, layouts: tuple[Layout, ...], bench: Bench, found: Sorted
 ) -> Any:

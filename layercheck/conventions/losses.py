@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from layercheck.conventions.request import Request
 from layercheck.conventions.signatures import signature_of
 from layercheck.conventions.vocabulary import LABELS, LOSS_WORDS, WEAK_LABELS, normal
@@ -47,10 +45,3 @@ def refuse_loss(request: Request, layer: Any, forward: str, backward: str | None
             f"{backward}() of {request.name} takes no upstream gradient, so it is a loss or no "
             f"layer. Write {backward}(self, dout), which multiplies the derivative by dout."
         )
-
-
-def is_scalar(value: Any) -> bool:
-    """Whether a forward pass returned a single number, as losses do."""
-    return isinstance(value, (float, np.generic)) or (
-        isinstance(value, np.ndarray) and value.ndim == 0
-    )

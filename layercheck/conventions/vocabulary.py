@@ -133,13 +133,3 @@ def is_learnable_name(name: object) -> bool:
     """Whether a name is usual for a learnable."""
     text = normal(name)
     return text in LEARNABLE or text.rstrip("0123456789") in LEARNABLE
-
-
-def is_gradient_name(name: object) -> bool:
-    """Whether a name is that of a gradient of something usual."""
-    text = normal(name)
-    if text in GRADIENTS | INPUT_GRADIENTS:
-        return True
-    return any(text == prefix + wanted for prefix in PREFIXES for wanted in LEARNABLE) or any(
-        word in text for word in ("grad", "nabla")
-    )
