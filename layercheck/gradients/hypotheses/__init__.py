@@ -1,0 +1,1 @@
+"""Hypotheses about a wrong gradient: each an exact match of the Jacobian that backward claims."""

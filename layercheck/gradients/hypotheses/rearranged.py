@@ -1,0 +1,291 @@
+"""Gradients that are right but lie elsewhere: swapped, transposed, flipped, shifted, permuted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from layercheck.gradients.evidence import Axis, Evidence
+from layercheck.gradients.quotients import Array
+from layercheck.outcome import Cause
+
+Ints = npt.NDArray[np.intp]
+_MANY = 6  # axes of which all subsets are tried
+_CLOSE = 1e-6
+
+
+def swapped_with(evidence: Evidence) -> Cause | None:
+    """The gradient of another tensor, perhaps with a factor."""
+    for name, true in evidence.rivals.items():
+        if true.shape == evidence.claimed.shape and evidence.is_claimed(true):
+            if name in evidence.specimen.output_names:
+                own = evidence.specimen.output_names[evidence.output]
+                text = (
+                    f"the upstream gradient of {own} is used as if it were that of {name}: take "
+                    "them in the other order."
+                )
+            else:
+                text = (
+                    f"what backward() returns for {evidence.name} is the true gradient of {name} "
+                    "at every element: return them in the other order."
+                )
+            return Cause("swapped-with", text, {"with": name})
+    return None
+
+
+def transposed(evidence: Evidence) -> Cause | None:
+    """Two axes of the tensor exchanged, or an axis of the output with one of the tensor."""
+    for one, other in _equal_axes(evidence):
+        if not evidence.is_claimed(np.swapaxes(evidence.true, one, other)):
+            continue
+        a, b = evidence.axes[one], evidence.axes[other]
+        if a.side == b.side == "tensor":
+            text = (
+                f"analytic is the true gradient of {evidence.name} with {a.name} and {b.name} "
+                "exchanged"
+            )
+            fix = "transpose the result"
+        elif a.side == b.side:
+            text = f"the upstream gradient is used with {a.name} and {b.name} exchanged"
+            fix = "transpose it first"
+        else:
+            text = (
+                "the Jacobian that backward() applies is the transpose of the true one along "
+                f"{a.name} (output) and {b.name} ({evidence.name})"
+            )
+            fix = "a weight or matrix in backward() is not transposed, or is once too often"
+        return Cause("transposed", f"{text}: {fix}.", {"axes": [a.name, b.name]})
+    return _axes_permuted(evidence)
+
+
+def _axes_permuted(evidence: Evidence) -> Cause | None:
+    """The tensor's elements read in another order of its axes (a reshape for a transposition)."""
+    tensor = [i for i, axis in enumerate(evidence.axes) if axis.side == "tensor"]
+    if not 2 <= len(tensor) <= 4:
+        return None
+    shape = [evidence.axes[i].size for i in tensor]
+    lead = evidence.true.shape[: evidence.rank]
+    for order in itertools.permutations(range(len(shape))):
+        if order == tuple(range(len(shape))):
+            continue
+        moved = np.transpose(
+            evidence.true, [*range(evidence.rank), *(evidence.rank + k for k in order)]
+        )
+        if evidence.is_claimed(moved.reshape(*lead, *shape)):
+            names = ", ".join(evidence.axes[tensor[k]].name for k in order)
+            return Cause(
+                "transposed",
+                f"analytic is the true gradient of {evidence.name} written in the order of its "
+                f"axes {names} and read in its own: transpose it where it is reshaped.",
+                {"order": list(order)},
+            )
+    return None
+
+
+def _equal_axes(evidence: Evidence) -> Iterator[tuple[int, int]]:
+    for i, j in itertools.combinations(range(len(evidence.axes)), 2):
+        a, b = evidence.axes[i], evidence.axes[j]
+        if a.size == b.size > 1 and not a.is_parts and not b.is_parts:
+            yield i, j
+
+
+def flipped(evidence: Evidence) -> Cause | None:
+    """Reversed along some axes: of the tensor, of the upstream gradient, or both (a kernel)."""
+    e = evidence.merged
+    free = [*e.sided("tensor"), *e.sided("output")][:_MANY]
+    for count in range(1, len(free) + 1):
+        for axes in itertools.combinations(free, count):
+            if e.is_claimed(np.flip(e.true, axes)):
+                return _flipped(e, [e.axes[i] for i in axes])
+    return None
+
+
+def _flipped(evidence: Evidence, axes: list[Axis]) -> Cause:
+    ours = [axis.name for axis in axes if axis.side == "tensor"]
+    theirs = [axis.name for axis in axes if axis.side == "output"]
+    if ours and theirs:
+        text = (
+            "the Jacobian that backward() applies is the true one reversed along "
+            f"{', '.join(theirs)}, on both sides: the kernel is flipped once too often, or not "
+            "at all"
+        )
+    elif ours:
+        text = f"analytic is the true gradient of {evidence.name} reversed along {', '.join(ours)}"
+    else:
+        text = f"the upstream gradient is used reversed along {', '.join(theirs)}"
+    return Cause("flipped", f"{text}.", {"axes": [axis.name for axis in axes]})
+
+
+def shifted(evidence: Evidence) -> Cause | None:
+    """Moved by some places along one axis or two; what comes in at the edge may be anything."""
+    e = evidence.merged
+    for side in ("tensor", "output"):
+        for axis in e.sided(side):
+            for shift in _shifts(e.axes[axis].size):
+                if _is_moved(e, {axis: shift}):
+                    return _shifted(e, {axis: shift})
+    for side in ("tensor", "output"):
+        for pair in itertools.combinations(e.sided(side), 2):
+            sizes = [_shifts(e.axes[axis].size) for axis in pair]
+            for shifts in itertools.product(*sizes):
+                moves = dict(zip(pair, shifts, strict=True))
+                if _is_moved(e, moves):
+                    return _shifted(e, moves)
+    return None
+
+
+def _shifts(size: int) -> list[int]:
+    most = (size - 1) // 2 if size > 2 else 0
+    return [s for k in range(1, most + 1) for s in (k, -k)]
+
+
+def _is_moved(evidence: Evidence, moves: dict[int, int]) -> bool:
+    """Whether claimed[i + shift] = true[i] wherever both exist."""
+    target, source = [slice(None)] * len(evidence.axes), [slice(None)] * len(evidence.axes)
+    for axis, shift in moves.items():
+        n = evidence.axes[axis].size
+        target[axis] = slice(max(shift, 0), n + min(shift, 0))
+        source[axis] = slice(max(-shift, 0), n + min(-shift, 0))
+    moved = np.full(evidence.true.shape, np.nan)
+    moved[tuple(target)] = evidence.true[tuple(source)]
+    inside = np.zeros(moved.shape, bool)
+    inside[tuple(target)] = True
+    felt = np.count_nonzero(np.nan_to_num(moved))
+    if felt < 0.5 * np.count_nonzero(np.nan_to_num(evidence.true)) or felt < 3:
+        return False
+    return evidence.is_claimed(moved, inside)
+
+
+def _shifted(evidence: Evidence, moves: dict[int, int]) -> Cause:
+    side = evidence.axes[next(iter(moves))].side
+    rolled = evidence.true
+    for axis, shift in moves.items():
+        rolled = np.roll(rolled, shift, axis)
+    around = ", and round the end" if evidence.is_claimed(rolled) else ""
+    parts = " and ".join(f"{s:+d} along {evidence.axes[a].name}" for a, s in moves.items())
+    if side == "tensor":
+        text = f"analytic is the true gradient of {evidence.name} shifted by {parts}{around}"
+    else:
+        text = f"the upstream gradient is used as if shifted by {parts}{around}"
+    shifts = {evidence.axes[a].name: s for a, s in moves.items()}
+    return Cause("shifted", f"{text}: an index or a crop is off.", {"shift": shifts})
+
+
+def permuted(evidence: Evidence) -> Cause | None:
+    """Slices along one axis in another order, or every row or column in an order of its own."""
+    e = evidence.merged
+    for side in ("tensor", "output"):
+        for axis in e.sided(side):
+            order = _order_of_slices(e, axis)
+            if order is not None and not np.array_equal(order, np.arange(len(order))):
+                return _permuted(e, axis, order)
+    return _scattered(evidence)
+
+
+def _order_of_slices(evidence: Evidence, axis: int) -> Ints | None:
+    """The order in which claimed slices are true ones, each used once."""
+    true = np.moveaxis(np.nan_to_num(evidence.true), axis, 0)
+    claimed = np.moveaxis(evidence.claimed, axis, 0)
+    n = len(true)
+    flat, others = claimed.reshape(n, -1), true.reshape(n, -1)
+    distance = np.abs(flat[:, None] - others[None]).max(axis=-1)
+    slack = 4 * evidence.noise + 1e-9 * evidence.scale
+    equal = distance <= slack
+    order = np.argmax(equal, axis=1)
+    if not equal.any(axis=1).all() or len(set(order.tolist())) < n:
+        return None
+    return order if evidence.is_claimed(np.take(evidence.true, order, axis=axis)) else None
+
+
+def _permuted(evidence: Evidence, axis: int, order: Ints) -> Cause:
+    a = evidence.axes[axis]
+    places = ", ".join(str(int(i)) for i in order[:12]) + (", ..." if len(order) > 12 else "")
+    what = (
+        f"analytic is the true gradient of {evidence.name} with its slices along {a.name}"
+        if a.side == "tensor"
+        else f"the upstream gradient is used with its slices along {a.name}"
+    )
+    return Cause(
+        "permuted",
+        f"{what} in the order {places}.",
+        {"axis": a.name, "order": [int(i) for i in order]},
+    )
+
+
+def _scattered(evidence: Evidence) -> Cause | None:
+    """Every output spreads the right numbers over wrong elements, or every element gathers them."""
+    true, claimed = np.nan_to_num(evidence.true), evidence.claimed
+    rows = (-1, int(np.prod(true.shape[evidence.rank :])))
+    true, claimed = true.reshape(rows), claimed.reshape(rows)
+    if min(true.shape) < 3:
+        return None
+    slack = 4 * evidence.noise + 1e-7 * evidence.scale
+    for axis, text in (
+        (1, "every output's upstream gradient is spread with the right factors to wrong elements"),
+        (0, "every element gathers the right factors of wrong outputs' upstream gradients"),
+    ):
+        a, b = np.sort(true, axis=axis), np.sort(claimed, axis=axis)
+        moved = int(np.count_nonzero(np.any(np.abs(true - claimed) > slack, axis=axis)))
+        if moved >= 2 and np.all(np.abs(a - b) <= slack):
+            lines = f"{true.shape[1 - axis]} {'outputs' if axis else 'elements'}"
+            several = _has_several_values(a, axis, slack)
+            return Cause(
+                "shifted" if several and _is_ordered(evidence) else "permuted",
+                f"{text} of {evidence.name} ({moved} of {lines}): "
+                + (
+                    "an index is off, as with a wrong stride, dilation or padding."
+                    if several
+                    else "the places that are picked are wrong, or a permutation is its inverse."
+                ),
+                {"moved": moved, "of": true.shape[1 - axis]},
+            )
+    return None
+
+
+def _has_several_values(lines: Array, axis: int, slack: float) -> bool:
+    """Whether lines hold several different values beside zero: weights, not a selection."""
+    low = np.min(np.where(np.abs(lines) > slack, lines, np.inf), axis=axis)
+    high = np.max(np.where(np.abs(lines) > slack, lines, -np.inf), axis=axis)
+    return bool(np.any(np.isfinite(low) & (high - low > slack)))
+
+
+def _is_ordered(evidence: Evidence) -> bool:
+    """Whether forward connects places along space or time."""
+    return any(evidence.merged.axes[i].name[0] in "ST" for i in evidence.merged.sided("output"))
+
+
+def taken_elsewhere(evidence: Evidence) -> Cause | None:
+    """True and claimed entries are all values of an input, but not at the same places."""
+    replaced = evidence.wrong & (np.nan_to_num(evidence.true) != 0)
+    if not _is_ordered(evidence) or np.count_nonzero(replaced) < 2:
+        return None
+    for name, x in zip(
+        evidence.specimen.case.subject.input_names, evidence.specimen.point.inputs, strict=True
+    ):
+        if name == evidence.name or x.dtype.kind != "f" or x.size < 8:
+            continue
+        values = np.sort(np.unique(x))
+        slack = 4 * evidence.noise + 1e-7 * evidence.scale
+        if _are_among(np.nan_to_num(evidence.true), values, slack) and _are_among(
+            evidence.claimed, values, slack
+        ):
+            return Cause(
+                "shifted",
+                f"what multiplies the upstream gradient is {name}, as it must be, but taken at "
+                f"other places ({np.count_nonzero(evidence.wrong)} entries of the Jacobian): an "
+                "index is off, as with a wrong stride, dilation or padding.",
+                {"array": name},
+            )
+    return None
+
+
+def _are_among(entries: Array, values: Array, slack: float) -> bool:
+    felt = entries[np.abs(entries) > slack]
+    if felt.size < 4:
+        return False
+    at = np.clip(np.searchsorted(values, felt), 1, len(values) - 1)
+    nearest = np.minimum(np.abs(felt - values[at]), np.abs(felt - values[at - 1]))
+    return bool(np.all(nearest <= slack))
