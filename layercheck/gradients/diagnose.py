@@ -1,191 +1,180 @@
-"""From a true and a claimed gradient to the mistake that turns one into the other.
-
-Every hypothesis is an exact match over all elements: nothing is named that does not hold.
-"""
+"""Why a gradient is wrong: the smallest layout that shows it, and what matches there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from layercheck.gradients.differences import Plan
-from layercheck.gradients.directions import one_each, placed
-from layercheck.gradients.problem import Problem
-from layercheck.gradients.quotients import Array
-from layercheck.gradients.residuals import compare
-from layercheck.gradients.structure import find_blocks
+from layercheck.case import Case, Point
+from layercheck.errors import LayerError, UsageError
+from layercheck.gradients.investigate import WEAK, Match, at_kinks, investigate, shows_mistake
+from layercheck.gradients.shrink import cropped, one_step, resized, small_layouts
+from layercheck.gradients.specimen import Specimen, Tensor
+from layercheck.layout import Layout
 from layercheck.outcome import Cause
 
-_DIRECTIONS = 1000  # at most, for a full gradient
-_WORK = 3e8  # output elements computed at most, for a full gradient
-_MATCH = 1e-6  # of the rms: how well a hypothesis fits
+_LAYOUTS = 3  # at which the mistake shows
+_CALLS = 6000  # of forward and backward together, after which no other layout is begun
 
 
 @dataclass(frozen=True)
-class Full:
-    """A claimed gradient and the true one, element by element.
+class Diagnosis:
+    """Why a gradient is wrong, as far as that can be told.
 
     Parameters
     ----------
-    analytic, numeric : arrays, real or complex
-    tolerance : array, real
-        Of the numeric one.
-    value : array
-        The tensor.
+    cause : Cause or None
+        The most specific cause that matches.
+    others : tuple of Cause
+        What else is true of it.
+    layouts : tuple of tuple of Layout
+        Where the mistake was looked for.
+    facts : tuple of str
+        What is known where no cause is.
     """
 
-    analytic: npt.NDArray[Any]
-    numeric: npt.NDArray[Any]
-    tolerance: Array
-    value: npt.NDArray[Any]
+    cause: Cause | None
+    others: tuple[Cause, ...] = ()
+    layouts: tuple[tuple[Layout, ...], ...] = ()
+    facts: tuple[str, ...] = ()
 
-    @property
-    def wrong(self) -> npt.NDArray[np.bool_]:
-        """Where the two differ."""
-        return np.asarray(~(np.abs(self.analytic - self.numeric) <= self.tolerance))
 
-    def equals(self, candidate: npt.NDArray[Any]) -> bool:
-        """Whether the claimed gradient is `candidate` at every element."""
-        if candidate.shape != self.analytic.shape:
+@dataclass
+class _Search:
+    """What was tried and found so far."""
+
+    tried: list[tuple[Layout, ...]] = field(default_factory=list)
+    best: list[Match] = field(default_factory=list)
+
+    def take(self, found: list[Match]) -> None:
+        """Keep the more telling of two lists."""
+        if found and (not self.best or found[0].rank < self.best[0].rank):
+            self.best = found
+
+    def told(self) -> bool:
+        """Whether a cause is known that another layout will not improve."""
+        return bool(self.best) and self.best[0].rank < WEAK
+
+
+def diagnose(
+    case: Case,
+    kind: str,
+    name: str,
+    point: Point | None = None,
+    index: tuple[int, ...] = (),
+) -> Diagnosis:
+    """Say why a gradient is wrong.
+
+    Parameters
+    ----------
+    case : Case
+        In float64 where the layer keeps it.
+    kind : {"input", "learnable", "state"}
+    name : str
+        The tensor whose gradient failed.
+    point : Point, optional
+        Where it failed.
+    index : tuple of int, optional
+        An element of an input that is wrong there.
+    """
+    search, before = _Search(), _calls(case)
+    shown, start = 0, case.point() if point is None else point
+    for layouts in small_layouts(case):
+        if shown >= _LAYOUTS or search.told() or _calls(case) - before > _CALLS:
+            break
+        search.tried.append(layouts)
+        if _try(case, kind, name, layouts, start, (name, index), search):
+            shown += 1
+            single = one_step(layouts)
+            if single is not None and not search.told() and single != layouts:
+                search.tried.append(single)
+                alone = _Search()
+                _try(case, kind, name, single, start, (name, index), alone)
+                search.take([_of_one_step(match) for match in alone.best])
+    causes = [match.cause for match in search.best]
+    return Diagnosis(causes[0] if causes else None, tuple(causes[1:]), tuple(search.tried), ())
+
+
+def _of_one_step(match: Match) -> Match:
+    """What is true of a single time step; zero there is not zero elsewhere."""
+    cause = match.cause
+    if cause.id == "zero-gradient":
+        cause = replace(cause, id="missing-term")
+    text = f"with a single time step: {cause.text}"
+    return Match(match.rank, replace(cause, text=text))
+
+
+def _calls(case: Case) -> int:
+    return case.evaluations.forward + case.evaluations.backward
+
+
+def _try(
+    case: Case,
+    kind: str,
+    name: str,
+    layouts: tuple[Layout, ...],
+    point: Point,
+    focus: tuple[str, tuple[int, ...]],
+    search: _Search,
+) -> bool:
+    """Look at one layout; whether the mistake shows there."""
+    for specimen in _specimens(case, point, layouts, focus):
+        tensor = specimen.tensor(kind, name)
+        if tensor is None:
             return False
-        slack = self.tolerance + _MATCH * _rms(self.analytic)
-        return bool(np.all(np.abs(self.analytic - candidate) <= slack))
+        try:
+            if shows_mistake(specimen, tensor):
+                search.take(investigate(specimen, tensor, _others(case, specimen)))
+                return True
+            kink = at_kinks(specimen, tensor) if _has_kinks(specimen, tensor) else None
+            if kink is not None:
+                search.take([Match(0, kink)])
+                return True
+        except LayerError:
+            continue
+    return False
 
-    @property
-    def ratio(self) -> complex | None:
-        """The factor c with analytic = c numeric everywhere; None where there is none."""
-        true = self.numeric.reshape(-1)
-        weight = float(np.sum(np.abs(true) ** 2))
-        if weight == 0 or not np.isfinite(self.analytic).all():
-            return None
-        factor = complex(np.vdot(true, self.analytic.reshape(-1)) / weight)
-        return factor if self.equals(factor * self.numeric) else None
 
-
-def full_gradient(problem: Problem, rng: np.random.Generator) -> Full | None:
-    """Differentiate every element on its own; None where that takes too long."""
-    shape = problem.value.shape
-    blocks = find_blocks(problem, rng)
-    size = blocks.size(shape)
-    work = size * sum(output.size for output in problem.outputs)
-    if size > _DIRECTIONS or work > _WORK:
-        return None
-    analytic, numeric, tolerance = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    plan: Plan | None = None
-    for position in range(size):
-        v = one_each(problem, blocks, position, rng)
-        place = placed(blocks, shape, position)
-        found = compare(problem, blocks, v, plan)
-        plan = found.plan
-        step = np.where(v[place] == 0, np.inf, v[place])
-        analytic[place], numeric[place] = found.analytic / step, found.numeric / step
-        tolerance[place] = found.tolerance / np.abs(step)
-    if not problem.is_complex:
-        return Full(analytic, numeric, tolerance, problem.value)
-    return Full(
-        analytic[..., 0] + 1j * analytic[..., 1],
-        numeric[..., 0] + 1j * numeric[..., 1],
-        tolerance.sum(axis=-1),
-        problem.value[..., 0] + 1j * problem.value[..., 1],
+def _has_kinks(specimen: Specimen, tensor: Tensor) -> bool:
+    """Whether the values lie on a coarse grid, where kinks and ties are."""
+    values = [np.asarray(x) for x in specimen.point.inputs]
+    return any(
+        x.dtype.kind == "f" and np.any(np.abs(4 * x) == np.round(np.abs(4 * x))) for x in values
     )
 
 
-def explain(full: Full, name: str) -> Iterator[Cause]:
-    """Yield the causes whose evidence holds, the most telling first; none for a plain factor."""
-    if not np.any(full.analytic):
-        yield Cause(
-            "zero-gradient",
-            f"backward() returns zero for every element of {name}, and the output depends on it.",
-        )
-        return
-    ratio = full.ratio
-    if ratio is not None and abs(ratio + 1) < _MATCH:
-        yield Cause("sign-flipped", "analytic / numeric = -1 at every element.", {"ratio": -1.0})
-    if np.iscomplexobj(full.analytic) and full.equals(np.conj(full.numeric)):
-        yield Cause(
-            "conjugated",
-            "analytic is the complex conjugate of numeric at every element: gradients are "
-            "dL/dRe + i dL/dIm here.",
-        )
-    yield from _rearranged(full, name)
-    if _is_rounded(full):
-        yield Cause(
-            "rounding",
-            "every element carries float32 precision only, and is right to that precision.",
-        )
-    yield from _region(full, name)
-
-
-def _rearranged(full: Full, name: str) -> Iterator[Cause]:
-    true = full.numeric
-    if true.ndim == 2 and full.equals(true.T) and not full.equals(true):
-        yield Cause("transposed", f"analytic is the transpose of the true gradient of {name}.")
-    for axis in range(true.ndim):
-        if true.shape[axis] > 1 and full.equals(np.flip(true, axis)):
-            yield Cause("flipped", f"analytic is the true gradient flipped along axis {axis}.")
-        for shift in {1, -1} if true.shape[axis] > 2 else set():
-            if full.equals(np.roll(true, shift, axis)):
-                yield Cause(
-                    "shifted",
-                    f"analytic is the true gradient shifted by {shift} along axis {axis}.",
-                    {"axis": axis, "shift": shift},
-                )
-
-
-def _is_rounded(full: Full) -> bool:
-    if np.iscomplexobj(full.analytic):
-        return False
-    error = np.abs(full.analytic - full.numeric)
-    narrow = np.abs(full.analytic.astype(np.float32) - full.analytic)
-    scale = np.maximum(np.abs(full.analytic), 1e-30)
-    return bool(
-        np.all(narrow <= 4 * np.finfo(float).eps * scale)
-        and np.all(error <= 2.0**-18 * _rms(full.numeric) + full.tolerance)
-    )
-
-
-def _region(full: Full, name: str) -> Iterator[Cause]:
-    """Name the part of the tensor that is wrong, where it is one side of zero or one slice."""
-    wrong = full.wrong
-    if wrong.all() or np.iscomplexobj(full.value):
-        return
-    felt = (np.abs(full.numeric) > full.tolerance) | (np.abs(full.analytic) > full.tolerance)
-    for text, region in (
-        (f"{name} <= 0", full.value <= 0),
-        (f"{name} > 0", full.value > 0),
+def _specimens(
+    case: Case, point: Point, layouts: tuple[Layout, ...], focus: tuple[str, tuple[int, ...]]
+) -> Iterator[Specimen]:
+    """The layer at a part of the failing point, then at other values."""
+    for label, make in (
+        ("crop", lambda: cropped(case, point, layouts, focus)),
+        ("normal", lambda: case.point(sizes=layouts)),
+        ("wide", lambda: case.point(draw=1, sizes=layouts)),
     ):
-        if region.any() and not region.all() and np.array_equal(wrong & felt, region & felt):
-            yield Cause(
-                "wrong-region",
-                f"exactly the elements with {text} are wrong{_there(full, wrong)}.",
-                {"region": text},
-            )
-            return
-    for axis, length in enumerate(wrong.shape):
-        others = tuple(a for a in range(wrong.ndim) if a != axis)
-        slices = np.flatnonzero(wrong.any(axis=others))
-        if length > 2 and slices.size == 1:
-            yield Cause(
-                "wrong-region",
-                f"only elements with index {slices[0]} of {length} along axis {axis} are "
-                f"wrong{_there(full, wrong)}.",
-                {"axis": axis, "index": int(slices[0])},
-            )
+        key = ("diagnose.specimen", label, layouts, id(point) if label == "crop" else 0)
+        _, specimen = case.memo(key, lambda make=make: (point, _specimen(case, make)))  # type: ignore[misc]
+        if specimen is not None and specimen.is_finite:
+            yield specimen
 
 
-def _there(full: Full, wrong: npt.NDArray[np.bool_]) -> str:
-    """What holds in the wrong region, as far as one factor says it."""
-    true, claimed = full.numeric[wrong], full.analytic[wrong]
-    if not np.any(claimed):
-        return ", and zero there"
-    part = Full(claimed, true, full.tolerance[wrong], full.value[wrong])
-    ratio = part.ratio
-    return "" if ratio is None else f": analytic / numeric = {ratio.real:.6g} there"
+def _specimen(case: Case, make: object) -> Specimen | None:
+    try:
+        return Specimen(case, make())  # type: ignore[operator]
+    except (LayerError, UsageError):
+        return None
 
 
-def _rms(array: npt.NDArray[Any]) -> float:
-    return float(np.sqrt(np.mean(np.abs(array) ** 2))) if array.size else 0.0
+def _others(case: Case, specimen: Specimen) -> Callable[[tuple[str, ...]], Specimen | None]:
+    """The layer where some axes have a second size."""
+
+    def other(names: tuple[str, ...]) -> Specimen | None:
+        layouts = resized(specimen.point.layouts, names)
+        if layouts is None:
+            return None
+        key = ("diagnose.second", layouts)
+        return case.memo(key, lambda: _specimen(case, lambda: case.point(sizes=layouts)))
+
+    return other

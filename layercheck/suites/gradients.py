@@ -23,7 +23,6 @@ from layercheck.suites.gradient_trials import Trial, reference, training, trial,
 from layercheck.tolerances import difference, tolerance
 from layercheck.verdict import Failed, Inconclusive, Passed, fail, skip
 
-
 _AT_KINK = Cause(
     "one-sided-at-kink",
     "forward() has a kink here, and the gradient lies outside the slopes on both sides of it.",
@@ -242,7 +241,7 @@ def _finding(t: Trial, tensor: Tensor, found: Verification) -> Finding:
     place = "" if worst is None else f"; worst at {tensor.where(worst.index)}"
     if worst is not None and not worst.index and size > 1:
         place = f"; {tensor.name} as a whole, along a random direction"
-    known = [_AT_KINK] if found.at_kink else _causes(t, tensor)
+    known = [_AT_KINK] if found.at_kink else causes(t, tensor, worst.index if worst else ())
     return Finding(
         f"backward() returns a wrong gradient for {tensor.title}.",
         where=count + place,
@@ -252,15 +251,6 @@ def _finding(t: Trial, tensor: Tensor, found: Verification) -> Finding:
         cause=known[0] if known else None,
         other_causes=tuple(known[1:]),
     )
-
-
-def _causes(t: Trial, tensor: Tensor) -> list[Cause]:
-    """The causes of a wrong gradient: first what linearity says, then what matches."""
-    violation = _violation(t.case)
-    known = causes(t, tensor)
-    if violation is None:
-        return known
-    return [Cause(violation.cause, violation.evidence, {"test": violation.test}), *known]
 
 
 def _together(parts: list[Verified]) -> Verified:
