@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from layercheck.errors import CallUnavailable, LayerError
-from layercheck.frames import locate
+from layercheck.frames import display_path, locate
 from layercheck.watching import Watch
 
 FloatingPointKind = Literal["divide", "over", "under", "invalid"]
@@ -96,3 +96,27 @@ def _seen(watch: Watch | None, call: str) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def own_exception(error: Exception, check: Any = None) -> LayerError | None:
+    """Return what code of the layer raised outside its passes, None where it was not the layer.
+
+    Properties, ``__eq__``, ``__getattr__``, ``__deepcopy__`` and the like run whenever an
+    object is looked at.
+
+    Parameters
+    ----------
+    check : function, optional
+        What was running; its file is not the layer's.
+    """
+    file, line = locate(error)
+    home = getattr(getattr(check, "__code__", None), "co_filename", None)
+    if file is None or file == home:
+        return None
+    return LayerError("its code outside the passes", error, file, line)
+
+
+def with_place(error: LayerError) -> str:
+    """Return what was raised, and where in the user's code."""
+    place = f" ({display_path(error.file)}:{error.line})" if error.file else ""
+    return f"{error}{place}"

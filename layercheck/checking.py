@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from layercheck.calling import watched
+from layercheck.calling import own_exception, watched, with_place
 from layercheck.case import Case
 from layercheck.errors import CallUnavailable, LayerError
 from layercheck.events import CheckStarted, LayerStarted
@@ -30,9 +28,12 @@ from layercheck.outcome import (
 )
 from layercheck.plan import Plan
 from layercheck.preparing import Prepared
+from layercheck.streams import Streams, quiet
 from layercheck.subject import Subject
 from layercheck.suite import Check
-from layercheck.verdict import Failed, Inconclusive, Passed, Skipped
+from layercheck.verdict import Failed, Inconclusive, Skipped
+
+Debug = Callable[[BaseException], None]
 
 
 @dataclass
@@ -43,10 +44,16 @@ class Checking:
     ----------
     plan : Plan
     prepared : Prepared
+    streams : callable
+        A context in which the layer's prints go where they shall; default: nowhere.
+    debug : callable or None
+        Gets what a failing check raised.
     """
 
     plan: Plan
     prepared: Prepared
+    streams: Streams = quiet
+    debug: Debug | None = None
     cases: dict[str, Case] = field(default_factory=dict)
     raised: dict[str, str] = field(default_factory=dict)
 
@@ -80,8 +87,8 @@ class Checking:
             return self._broken_result(result, *self.prepared.broken)
         check, case = self._check(question), self._case(question.dtype)
         before, started = case.evaluations, time.perf_counter()
-        with quiet(), watched(self.prepared.watch), np.errstate(all="ignore"):
-            verdict = self._verdict(lambda: check(case, question.case), result.id)
+        with self.streams(), watched(self.prepared.watch), np.errstate(all="ignore"):
+            verdict = self._verdict(check, case, question)
         return self._finished(
             replace(
                 result,
@@ -166,11 +173,12 @@ class Checking:
             self.cases[key] = Case(subject, key, self.plan.seed, self.plan.options)
         return self.cases[key]
 
-    def _verdict(self, ask: Callable[[], Passed], id: str) -> dict[str, Any]:
+    def _verdict(self, check: Check, case: Case, question: Question) -> dict[str, Any]:
         """Run a check; what it raises becomes its outcome."""
         try:
-            passed = ask()
+            passed = check(case, question.case)
         except Failed as failed:
+            self._debug(failed)
             return {
                 "outcome": Outcome.FAILED,
                 "finding": failed.finding,
@@ -185,7 +193,7 @@ class Checking:
                 "verified": open_.verified,
             }
         except LayerError as error:
-            return self._raised(error, id)
+            return self._raised(error, question.id)
         except CallUnavailable as unavailable:
             return {"outcome": Outcome.INCOMPLETE, "reason": str(unavailable)}
         except MemoryError:
@@ -193,13 +201,17 @@ class Checking:
                 "outcome": Outcome.INCOMPLETE,
                 "reason": "The memory ran out. Give a smaller layout.",
             }
+        except Exception as error:
+            outside = own_exception(error, check.run)
+            if outside is None:
+                raise
+            return self._raised(outside, question.id)
         return {"notes": passed.notes, "verified": passed.verified}
 
     def _raised(self, error: LayerError, id: str) -> dict[str, Any]:
         """An exception that is not the check's own question: incomplete, once."""
-        reason = str(error)
-        if error.file:
-            reason += f" ({display_path(error.file)}:{error.line})"
+        self._debug(error)
+        reason = with_place(error)
         first = self.raised.setdefault(reason, id)
         if first != id:
             return {"outcome": Outcome.SKIPPED, "reason": f"stopped by what stopped {first}"}
@@ -216,8 +228,13 @@ class Checking:
         if isinstance(error, CallUnavailable):
             incomplete = replace(result, outcome=Outcome.INCOMPLETE, reason=str(error))
             return self._finished(incomplete)
+        self._debug(error)
         finding = Finding(f"{error}.", source=Source(error.file, error.line, error.call))
         return self._finished(replace(result, outcome=Outcome.FAILED, finding=finding))
+
+    def _debug(self, error: BaseException) -> None:
+        if self.debug is not None:
+            self.debug(error)
 
     def _finished(self, result: Result) -> Result:
         """Add the command that shows a failure again, and paths as the user writes them."""
@@ -232,23 +249,6 @@ class Checking:
             source = replace(source, file=display_path(os.fspath(source.file)))
         finding = replace(finding, source=source, rerun=command)
         return replace(result, finding=finding, rerun=command)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what a layer prints out of our output."""
-    with contextlib.redirect_stdout(_Sink()), contextlib.redirect_stderr(_Sink()):
-        yield
-
-
-class _Sink(io.TextIOBase):
-    """A text stream that forgets what is written to it."""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        return len(text)
 
 
 def cases_of(check: Check, subject: Subject | None) -> tuple[str | None, ...]:

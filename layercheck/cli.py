@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -11,13 +12,15 @@ import click
 from layercheck.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from layercheck.events import Event
+    from layercheck.isolation.limits import Limits
+    from layercheck.isolation.protocol import Arguments
     from layercheck.outcome import RunResult
-    from layercheck.plan import Plan
-    from layercheck.reports.output import Output
     from layercheck.suite import Suite
 
 OK, FAILED, UNUSABLE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 _WIDTH = 92
+_BUG_OF_OURS = "This is a bug of layercheck, not of your layer. Report it with the lines above."
 
 
 class _Program(click.Command):
@@ -132,6 +135,21 @@ class _Program(click.Command):
 )
 @click.option("--seed", default="0", metavar="N", help="Seed of everything random [0].")
 @click.option(
+    "--timeout", metavar="SECONDS", help="Seconds that one call of the layer may take [60]."
+)
+@click.option("--time-limit", metavar="SECONDS", help="Seconds that the run may take.")
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory that the process of a layer may hold, as in 4G [nine tenths of what is free].",
+)
+@click.option(
+    "--in-process",
+    is_flag=True,
+    help="Check in this process, for a debugger: then a crash or hang of the layer ends the run.",
+)
+@click.option("--pdb", is_flag=True, help="Open the debugger where a check fails; in this process.")
+@click.option(
     "--report",
     multiple=True,
     metavar="FORMAT[:PATH]",
@@ -188,30 +206,65 @@ def _suites() -> tuple[Suite, ...]:
 
 
 def _check(words: list[str], given: dict[str, Any], verbosity: int) -> int:
-    from layercheck.arguments import make_plan
     from layercheck.commands import command_line
     from layercheck.isolation.protocol import Arguments
-    from layercheck.reports.output import make_outputs
 
-    reports = given.pop("report")
+    reports, debug = given.pop("report"), given.pop("pdb")
+    in_process = given.pop("in_process") or debug
+    limits = _limits(given, in_process)
     given["stop_on_first"] = given.pop("exitfirst")
     given["dtype"] = given["dtype"] or Arguments.dtype
-    outputs = make_outputs(reports)
-    plan = make_plan(Arguments(**given), _suites(), command_line(words))
-    return _run(plan, outputs, verbosity)
+    arguments = Arguments(**{name: value for name, value in given.items() if value is not None})
+    command = command_line(words)
+    if in_process:
+        return _report(_here(arguments, command, debug), reports, verbosity)
+    from layercheck.isolation.start import typed_run
+
+    with contextlib.closing(typed_run(arguments, command, limits)) as run:
+        return _report(run.events(), reports, verbosity)
 
 
-def _run(plan: Plan, outputs: tuple[Output, ...], verbosity: int) -> int:
-    from layercheck.reports.output import write_file
+def _limits(given: dict[str, Any], in_process: bool) -> Limits:
+    from layercheck.isolation.limits import Limits
+
+    texts: dict[str, str | None] = {}
+    for name in ("timeout", "time_limit", "memory"):
+        text = texts[name] = given[name]
+        if text is not None and in_process:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{option} cannot be kept in this process. Leave out {option}, or --in-process "
+                "and --pdb."
+            )
+    return Limits.parse(**texts)
+
+
+def _here(arguments: Arguments, command: str, debug: bool) -> Iterable[Event]:
+    """The run in this process."""
+    from layercheck.arguments import make_plan
+    from layercheck.debugging import post_mortem
+    from layercheck.runner import run
+    from layercheck.streams import beside_the_report
+
+    plan = make_plan(arguments, _suites(), command)
+    return run(plan, beside_the_report, post_mortem if debug else None)
+
+
+def _report(events: Iterable[Event], reports: Sequence[str], verbosity: int) -> int:
+    from layercheck.reports.output import make_outputs, write_file
     from layercheck.reports.session import Session
 
+    outputs = make_outputs(reports)
     (on_stdout,) = (output.reporter for output in outputs if output.path is None)
     session = Session(on_stdout, sys.stdout, sys.stderr, verbosity)
-    result = session.follow(plan)
+    result = session.follow(events)
     if session.anything_ran:
         for output in outputs:
             write_file(output, result, verbosity)
     session.finish(result)
+    if session.found_bug:
+        _say(_BUG_OF_OURS)
+        return BUG
     return _exit_status(result, session.anything_ran)
 
 
@@ -240,7 +293,7 @@ def _own_bug() -> int:
     import traceback
 
     traceback.print_exc()
-    _say("This is a bug of layercheck, not of your layer. Report it with the lines above.")
+    _say(_BUG_OF_OURS)
     return BUG
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from layercheck.commands import as_argument, command_line
-from layercheck.errors import TargetError, nearest
-from layercheck.frames import display_path
+from layercheck.errors import TargetError, describe, nearest
+from layercheck.frames import display_path, locate
 from layercheck.importing import OWN_NAME, import_file, import_module, shadowing_warnings
 from layercheck.recognition import (
     FunctionPair,
@@ -129,7 +129,36 @@ def _load(text: str) -> Loading:
     return Loading(tuple(targets), tuple(errors))
 
 
+def load_place(text: str, *, takes_all: bool = False) -> list[LoadedTarget]:
+    """Load the layers of one file or module.
+
+    Parameters
+    ----------
+    text : str
+        As `load_targets` takes it, but no folder and no glob.
+    takes_all : bool
+        Every layer of it is wanted, and none is fine.
+    """
+    (place,) = expand(text)
+    return _load_place(replace(place, takes_all=takes_all))
+
+
 def _load_place(place: Place) -> list[LoadedTarget]:
+    try:
+        return _layers_of(place)
+    except TargetError:
+        raise
+    except Exception as error:  # a __getattr__, a property, a metaclass
+        file, line = locate(error)
+        if file is None:
+            raise
+        raise TargetError(
+            f"{place.text} cannot be searched for layers: its code raised {describe(error)} "
+            f"({display_path(file)}:{line})."
+        ) from error
+
+
+def _layers_of(place: Place) -> list[LoadedTarget]:
     module = import_file(place.path) if place.path else import_module(place.text)
     found = layers_in(module)
     if place.name is not None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from layercheck.errors import UsageError, describe, nearest
-from layercheck.suite import Suite
+
+if TYPE_CHECKING:
+    from layercheck.suite import Suite
 
 Kind = Literal["suite", "framework", "report"]
 BUILT_IN_SUITES = (
@@ -102,6 +104,8 @@ def load_suites() -> tuple[tuple[Suite, ...], tuple[str, ...]]:
 
 
 def _load_suite(plugin: Plugin, known: dict[str, Suite]) -> Suite:
+    from layercheck.suite import Suite
+
     suite = plugin.load()
     if not isinstance(suite, Suite):
         raise plugin.problem(f"is no Suite: {plugin.entry.value} is of type {type(suite).__name__}")

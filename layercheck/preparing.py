@@ -7,12 +7,12 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from layercheck.calling import watched
+from layercheck.calling import own_exception, watched, with_place
 from layercheck.case import Options
 from layercheck.construction import construct
 from layercheck.conventions import adapt
 from layercheck.conventions.request import Request
-from layercheck.errors import CallUnavailable, LayerError, LayoutError
+from layercheck.errors import CallUnavailable, LayerError, LayoutError, UsageError
 from layercheck.fitting import require_fit
 from layercheck.layout import Layout
 from layercheck.memory import free_memory
@@ -58,6 +58,13 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
             subject = _build(plan, seed)
     except (LayerError, CallUnavailable) as error:
         return Prepared(plan, None, _broken(error), watch)
+    except UsageError:
+        raise
+    except Exception as error:
+        outside = own_exception(error)
+        if outside is None:
+            raise
+        return Prepared(plan, None, _broken(CallUnavailable(with_place(outside))), watch)
     finally:
         watch.building = False
     require_fit(options, subject)

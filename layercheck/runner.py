@@ -8,18 +8,27 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from layercheck.checking import Checking, cases_of, quiet
+from layercheck.checking import Checking, Debug, cases_of
 from layercheck.errors import UsageError
 from layercheck.events import Event, LayerFinished, RunFinished, RunStarted
 from layercheck.expectations import Ledger, require_expected
 from layercheck.outcome import LayerResult, RunResult, check_id
 from layercheck.plan import Plan
 from layercheck.preparing import Prepared, prepare
+from layercheck.streams import Streams, quiet
 from layercheck.version import __version__
 
 
-def run(plan: Plan) -> Iterator[Event]:
+def run(plan: Plan, streams: Streams = quiet, debug: Debug | None = None) -> Iterator[Event]:
     """Run `plan`; yield what happens. The last event is `RunFinished`, also after Ctrl-C.
+
+    Parameters
+    ----------
+    plan : Plan
+    streams : callable
+        A context in which the layer's prints go where they shall.
+    debug : callable, optional
+        Gets what a failing check raised.
 
     Raises
     ------
@@ -27,7 +36,7 @@ def run(plan: Plan) -> Iterator[Event]:
         No target can be loaded; where only some cannot, they are reported as layer results.
     """
     started = time.perf_counter()
-    prepared = _prepare_all(plan)
+    prepared = _prepare_all(plan, streams)
     yield RunStarted(__version__, environment(), plan.seed, len(prepared))
     layers: list[LayerResult] = []
     interrupted = False
@@ -36,7 +45,7 @@ def run(plan: Plan) -> Iterator[Event]:
             layers.append(item)
             yield LayerFinished(item)
             continue
-        checking = Checking(plan, item)
+        checking = Checking(plan, item, streams, debug)
         ledger = Ledger(checking.questions(), plan.expected, plan.stop_on_first)
         yield checking.started()
         try:
@@ -70,12 +79,12 @@ def environment() -> dict[str, str]:
     }
 
 
-def _prepare_all(plan: Plan) -> list[Prepared | LayerResult]:
+def _prepare_all(plan: Plan, streams: Streams) -> list[Prepared | LayerResult]:
     prepared: list[Prepared | LayerResult] = []
     problems: list[UsageError] = []
     for target in plan.targets:
         try:
-            with quiet():
+            with streams():
                 prepared.append(prepare(target, plan.seed, plan.options))
         except UsageError as error:
             problems.append(error)

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-_MODULES: tuple[Any, ...] = (np.random, np, np.linalg, random, builtins)
+_MODULES: tuple[Any, ...] = (np.random, random, np, np.linalg, builtins)
+_OURS = 2  # functions of the first modules are replaced by checks
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM") if hasattr(signal, name))
 _Setting = tuple[str, Callable[[], Any], Callable[[Any], Any]]
 
@@ -84,13 +85,13 @@ class Surroundings:
         self.look()
 
     def look(self) -> None:
-        """Remember the settings, and the generators' module, in which we put functions."""
+        """Remember the settings, and the modules in which checks replace functions."""
         try:
             self._values = [read() for _, read, _ in self._settings]
         except Exception:
             self._values = [_read(read) for _, read, _ in self._settings]
         self._more = [(setting, _read(setting[1])) for setting in _torch_settings()]
-        self._names[0] = dict(vars(_MODULES[0]))
+        self._names[:_OURS] = [dict(vars(module)) for module in _MODULES[:_OURS]]
 
     def put_back(self) -> tuple[str, ...]:
         """Undo what was changed since; return what that was."""

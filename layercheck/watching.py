@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -84,10 +85,13 @@ class Watch:
             self._pulse.begin(call)
         self._surroundings.look()
         self._threads = threading.active_count()
+        process = os.getpid()
         try:
             with self._listening(call):
                 yield
         finally:
+            if os.getpid() != process:
+                os._exit(0)  # a copy of this process, forked by the layer
             self._look(call)
             if self._pulse is not None:
                 self._pulse.end()

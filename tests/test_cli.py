@@ -185,6 +185,12 @@ def demo(monkeypatch):
 
 
 def layercheck(*arguments):
+    """Run the command here, where tests can put suites of their own in the place of ours."""
+    return CliRunner().invoke(main, ["--in-process", *arguments])
+
+
+def isolated(*arguments):
+    """Run the command as users do: the layer has a process of its own."""
     return CliRunner().invoke(main, list(arguments))
 
 
@@ -453,7 +459,7 @@ def test_reports_go_to_files_beside_the_terminal_report(folder, demo):
     assert done.stdout.splitlines()[-1].startswith("Test Summary: 1 Passed")
     data = json.loads((folder / "out.json").read_text())
     assert data["command"] == (
-        "layercheck good.py --layout BC:4,3 --only demo.holds --report json:out.json"
+        "layercheck --in-process good.py --layout BC:4,3 --only demo.holds --report json:out.json"
     )
 
 
@@ -525,7 +531,7 @@ def test_options_that_do_not_work_yet_are_not_in_help():
     done = layercheck("--help")
 
     assert done.exit_code == 0
-    for option in ("--timeout", "--memory", "--jobs", "--in-process", "--pdb", "--thorough"):
+    for option in ("--jobs", "--thorough"):
         assert option not in done.stdout
 
 

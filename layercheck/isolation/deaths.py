@@ -51,7 +51,7 @@ class Death:
     def notes(self) -> tuple[str, ...]:
         """The last output, where it may help."""
         lines = [line.rstrip()[-_SHOWN_LETTERS:] for line in self.printed if line.strip()]
-        return tuple(f"its last output: {line}" for line in lines[-_SHOWN_LINES:])
+        return tuple(f"it last printed: {line}" for line in lines[-_SHOWN_LINES:])
 
 
 def crash(returncode: int, call: str | None, stack: list[Frame], printed: tuple[str, ...]) -> Death:
@@ -60,10 +60,10 @@ def crash(returncode: int, call: str | None, stack: list[Frame], printed: tuple[
     return Death("crash", call, f"{_who(call)} ended the process with {how}{_at(stack)}.", printed)
 
 
-def closed(call: str | None, stack: list[Frame]) -> Death:
-    """Return the death of a process that can no longer be understood."""
-    what = "closed or wrote to file descriptors that it did not open"
-    return Death("crash", call, f"{_who(call)} {what}{_at(stack)}.")
+def closed(last: str | None) -> Death:
+    """Return the death of a process that can no longer say anything."""
+    what = "closed file descriptors that it had not opened, or wrote to them"
+    return Death("crash", last, f"{_who(last)} {what}.")
 
 
 def hang(seconds: float, call: str | None, stack: list[Frame], printed: tuple[str, ...]) -> Death:

@@ -106,7 +106,7 @@ class Life:
             if self.out_of_time is not None:
                 raise Unusable(f"{self.task.place} was not checked. {reason}")
             if not self.is_imported:
-                raise Unusable(f"{self.task.place} cannot be imported. {reason}")
+                raise Unusable(reason)
             if death.call is None or death.call in self.task.refused:
                 self.task = replace(self.task, broken=reason)
             else:

@@ -30,10 +30,10 @@ class Limits:
     memory: int | None = None
 
     @staticmethod
-    def parse(timeout: str, time_limit: str | None, memory: str | None) -> Limits:
+    def parse(timeout: str | None, time_limit: str | None, memory: str | None) -> Limits:
         """Read the options; raises `UsageError`."""
         return Limits(
-            parse_seconds(timeout, "--timeout"),
+            Limits.timeout if timeout is None else parse_seconds(timeout, "--timeout"),
             None if time_limit is None else parse_seconds(time_limit, "--time-limit"),
             None if memory is None else parse_memory(memory),
         )

@@ -13,6 +13,7 @@ from layercheck.frames import own_frame
 from layercheck.isolation import deaths
 from layercheck.isolation.deaths import Death
 from layercheck.isolation.limits import Deadline, Limits
+from layercheck.isolation.link import PIPE_LOST
 from layercheck.isolation.process import WorkerProcess
 from layercheck.isolation.protocol import Message, ProtocolError, Ready, Task, from_line
 from layercheck.isolation.pulse import Beat
@@ -84,7 +85,7 @@ class _Watch:
     limits: Limits
     deadline: Deadline
     started: float = field(default_factory=time.monotonic)
-    last: Beat = field(default_factory=lambda: Beat(0, None, 0))
+    last: Beat = field(default_factory=Beat)
     since: float = field(default_factory=time.monotonic)
     sampled: float = 0.0
     is_ready: bool = False
@@ -136,15 +137,16 @@ class _Watch:
             time.sleep(0.005)
         if self.worker.returncode is None:
             return self._not_understood()
-        stack, call = self.worker.stack(), self.worker.beat().call
-        code = self.worker.returncode
+        code, stack, call = self.worker.returncode, self.worker.stack(), self.worker.beat().call
+        if code == PIPE_LOST:
+            return self._not_understood()
         self.worker.kill()
         return deaths.crash(code, call, stack, self.worker.printed())
 
     def _not_understood(self) -> Death:
-        stack, call = self.worker.stack(), self.worker.beat().call
+        last = self.worker.beat().last
         self.worker.kill()
-        return deaths.closed(call, stack)
+        return deaths.closed(last)
 
     def _beyond_limit(self) -> Death | None:
         now, beat = time.monotonic(), self.worker.beat()

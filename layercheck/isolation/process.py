@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 from layercheck.frames import Frame
@@ -54,12 +55,14 @@ class WorkerProcess:
             self._stack_file.fileno(),
         ]
         numbers, options = shared_options(passed)
+        changed = _changed_environment()
+        self._environ = {name: os.environ.get(name) for name in changed}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "layercheck.worker", numbers, str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=os.environ | changed,
             **options,
         )
         self._tasks.close_read()
@@ -79,7 +82,7 @@ class WorkerProcess:
     def send(self, task: Task) -> None:
         """Hand it its task; a process that has died already is found out later."""
         with contextlib.suppress(OSError):
-            self._tasks.send(to_line(task))
+            self._tasks.send(to_line(replace(task, environ=self._environ)))
         self._tasks.close_write()
 
     def line(self, timeout: float) -> bytes | None:
@@ -187,8 +190,8 @@ def _frames(text: str) -> list[Frame]:
     return next((block for block in reversed(blocks) if block), [])
 
 
-def _environment() -> dict[str, str]:
-    """The environment of a worker; it puts the parent's back before it runs a layer.
+def _changed_environment() -> dict[str, str]:
+    """What differs in the environment of a worker until it runs a layer.
 
     PYTHONPATH names layercheck's folder where a fresh interpreter would not find it.
     """
@@ -198,4 +201,4 @@ def _environment() -> dict[str, str]:
     if home in (*sys.path[1:], str(Path.cwd())) and home not in known:
         given = os.environ.get("PYTHONPATH")
         changed["PYTHONPATH"] = home if not given else f"{given}{os.pathsep}{home}"
-    return os.environ | changed
+    return changed

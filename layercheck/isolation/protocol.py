@@ -78,6 +78,8 @@ class Task:
         Why the layer cannot even be built.
     memory : int or None
         The limit in bytes.
+    environ : mapping
+        Variables of the environment to be put back, None to be removed.
     """
 
     command: str
@@ -91,6 +93,7 @@ class Task:
     refused: Mapping[str, str] = field(default_factory=dict)
     broken: str | None = None
     memory: int | None = None
+    environ: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,10 @@ class IsolatedRun:
             )
         )
 
+    def close(self) -> None:
+        """End the processes that are left."""
+        self.pool.close()
+
     def _target(self, target: Target) -> Iterator[Event]:
         before = self._places
         if target.problem is not None:

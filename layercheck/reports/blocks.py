@@ -17,12 +17,15 @@ _TITLES = {Outcome.FAILED: ("Failed", "bold red"), Outcome.INCOMPLETE: ("Incompl
 
 
 def blocks(results: Iterable[Result], style: Style) -> Iterator[list[Text]]:
-    """Yield a block for each failed or incomplete result; equal ones of several dtypes share it."""
+    """Yield a block for each failed or incomplete result.
+
+    Equal ones of several dtypes share it, and so do checks that are incomplete for one reason.
+    """
     shared: dict[tuple[object, ...], list[Result]] = {}
     unsettled = [result for result in results if result.outcome in _TITLES]
     for result in unsettled:
         shared.setdefault(_sameness(result), []).append(result)
-    ids = [id for _, id, *_ in shared]
+    ids = [id for group in shared.values() for id in {result.id for result in group}]
     for group in shared.values():
         yield block(group, style, name_dtypes=ids.count(group[0].id) > 1)
 
@@ -30,6 +33,7 @@ def blocks(results: Iterable[Result], style: Style) -> Iterator[list[Text]]:
 def block(results: list[Result], style: Style, *, name_dtypes: bool = False) -> list[Text]:
     """Return the lines of one block; the first result has the evidence that is shown."""
     result = results[0]
+    others = dict.fromkeys(each.id for each in results if each.id != result.id)
     finding = _evidence(result)
     lines = [_title(results, style, name_dtypes)]
     lines += _labelled("what", [finding.what], style)
@@ -42,6 +46,9 @@ def block(results: list[Result], style: Style, *, name_dtypes: bool = False) -> 
             lines += _labelled("or", [f"{cause.text}  ({cause.id})"], style)
     if finding.fix is not None:
         lines += _labelled("fix", [finding.fix], style)
+    if result.outcome is Outcome.INCOMPLETE and result.notes:
+        lines += _labelled("note", list(result.notes), style)
+    lines += _labelled("also", [", ".join(others)], style) if others else []
     if result.expectation is not None:
         lines += _labelled("expected", [result.expectation], style)
     if finding.rerun is not None:
@@ -59,7 +66,8 @@ def rule(style: Style, title: Text | None = None) -> Text:
 def _title(results: list[Result], style: Style, name_dtypes: bool) -> Text:
     word, colour = _TITLES[results[0].outcome]
     title = styled(f"{word} ", colour) + styled(shown(results[0].id, style.encoding), "bold")
-    dtypes = [result.dtype for result in results if result.dtype is not None]
+    first = results[0].id
+    dtypes = [each.dtype for each in results if each.dtype is not None and each.id == first]
     if name_dtypes and dtypes:
         title += Text(f" {', '.join(dict.fromkeys(dtypes))}")
     return rule(style, title)
@@ -71,6 +79,8 @@ def _evidence(result: Result) -> Finding:
 
 def _sameness(result: Result) -> tuple[object, ...]:
     """What two results must have in common to share a block: all but dtype and numbers."""
+    if result.finding is None:
+        return (result.outcome, result.reason)
     found = _evidence(result)
     cause = None if found.cause is None else found.cause.text
     return (

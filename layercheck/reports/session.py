@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TextIO
 
-from layercheck.events import LayerFinished, RunFinished, RunStarted
+from layercheck.events import (
+    BugFound,
+    Event,
+    LayerFinished,
+    RunFinished,
+    RunStarted,
+    Warned,
+)
 from layercheck.outcome import LayerResult, Outcome, RunResult
-from layercheck.plan import Plan
 from layercheck.reports import terminal
+from layercheck.reports.escaping import shown_lines
 from layercheck.reports.output import style_of, write_stream
 from layercheck.reports.progress import LiveProgress
 from layercheck.reports.reporter import Reporter
-from layercheck.runner import run
 
 _NOTHING = {
     "interrupted": "Interrupted before any check was done.",
@@ -43,10 +50,10 @@ class Session:
         self._style = style_of(stdout, verbosity)
         self._held: list[LayerResult] = []
         self._setting = terminal.Setting("", {}, 0)
-        self.anything_ran = False
+        self.anything_ran = self.found_bug = False
 
-    def follow(self, plan: Plan) -> RunResult:
-        """Run `plan`, show what happens, and return its result.
+    def follow(self, events: Iterable[Event]) -> RunResult:
+        """Show the events of a run as they come, and return its result.
 
         Raises
         ------
@@ -54,12 +61,17 @@ class Session:
             No target can be loaded.
         """
         with LiveProgress(self._stderr, quiet=self._style.verbosity < 0) as progress:
-            for event in run(plan):
+            for event in events:
                 progress.follow(event)
                 if isinstance(event, RunStarted):
                     self._setting = terminal.Setting(event.version, event.environment, event.seed)
                 elif isinstance(event, LayerFinished):
                     self._add(event.result, progress)
+                elif isinstance(event, Warned):
+                    self._complain(event.text, progress)
+                elif isinstance(event, BugFound):
+                    self.found_bug = True
+                    self._complain(event.traceback, progress)
                 elif isinstance(event, RunFinished):
                     return event.result
         raise RuntimeError("the run ended without RunFinished")
@@ -79,6 +91,10 @@ class Session:
         if self.anything_ran and self._grows:
             with progress.paused():
                 write_stream(self._stdout, self._sections())
+
+    def _complain(self, text: str, progress: LiveProgress) -> None:
+        with progress.paused():
+            self._stderr.write(shown_lines(text, style_of(self._stderr).encoding) + "\n")
 
     def _sections(self) -> str:
         text = "".join(
