@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,22 +99,28 @@ def _seen(watch: Watch | None, call: str) -> Iterator[None]:
         yield
 
 
-def own_exception(error: Exception, check: Any = None) -> LayerError | None:
-    """Return what code of the layer raised outside its passes, None where it was not the layer.
+def as_answer(error: Exception, check: Any = None) -> LayerError | CallUnavailable | None:
+    """Return what an exception outside the calls of a layer says of it, None if it is a bug.
 
     Properties, ``__eq__``, ``__getattr__``, ``__deepcopy__`` and the like run whenever an
-    object is looked at.
+    object is looked at, and may use up what everybody needs.
 
     Parameters
     ----------
     check : function, optional
         What was running; its file is not the layer's.
     """
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return CallUnavailable("No file can be opened any more: the layer keeps too many open.")
+    if isinstance(error, MemoryError):
+        return CallUnavailable("The memory ran out. Give a smaller layout.")
     file, line = locate(error)
     home = getattr(getattr(check, "__code__", None), "co_filename", None)
-    if file is None or file == home:
-        return None
-    return LayerError("its code outside the passes", error, file, line)
+    if file is not None and file != home:
+        return LayerError("its code outside the passes", error, file, line)
+    if isinstance(error, RecursionError):
+        return CallUnavailable("What the layer holds is nested too deeply to be copied.")
+    return None
 
 
 def with_place(error: LayerError) -> str:

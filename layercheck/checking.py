@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from layercheck.calling import own_exception, watched, with_place
+from layercheck.calling import as_answer, watched, with_place
 from layercheck.case import Case
 from layercheck.errors import CallUnavailable, LayerError
 from layercheck.events import CheckStarted, LayerStarted
@@ -196,16 +196,13 @@ class Checking:
             return self._raised(error, question.id)
         except CallUnavailable as unavailable:
             return {"outcome": Outcome.INCOMPLETE, "reason": str(unavailable)}
-        except MemoryError:
-            return {
-                "outcome": Outcome.INCOMPLETE,
-                "reason": "The memory ran out. Give a smaller layout.",
-            }
         except Exception as error:
-            outside = own_exception(error, check.run)
-            if outside is None:
+            answer = as_answer(error, check.run)
+            if answer is None:
                 raise
-            return self._raised(outside, question.id)
+            if isinstance(answer, LayerError):
+                return self._raised(answer, question.id)
+            return {"outcome": Outcome.INCOMPLETE, "reason": str(answer)}
         return {"notes": passed.notes, "verified": passed.verified}
 
     def _raised(self, error: LayerError, id: str) -> dict[str, Any]:

@@ -18,7 +18,10 @@ _SHARED = (
     np.ufunc,
     np.dtype,
 )
-_HOOKS = ("__getstate__", "__setstate__", "__deepcopy__", "__reduce__", "__reduce_ex__")
+_HOOKS = (
+    *("__getstate__", "__setstate__", "__deepcopy__", "__reduce__", "__reduce_ex__"),
+    *("__getattr__", "__getattribute__"),  # copy.deepcopy asks the object for the others
+)
 _LEAVES = (str, bytes, int, float, complex, bool, type(None), range, slice, np.generic)
 
 
@@ -32,7 +35,7 @@ def reachable(*roots: Any) -> Iterator[Any]:
             continue
         seen.add(id(item))
         yield item
-        if not isinstance(item, (np.ndarray, *_SHARED)):
+        if not issubclass(type(item), (np.ndarray, *_SHARED)):
             stack.extend(_parts(item))
 
 
@@ -90,7 +93,7 @@ def copy_object(root: Any, cast: Callable[[np.ndarray], np.dtype[Any]] | None = 
             memo[id(item)] = rebuilt[-1][1]
         elif isinstance(item, _SHARED) or not _is_copyable(item):
             memo[id(item)] = item
-        elif isinstance(item, np.ndarray):
+        elif issubclass(type(item), np.ndarray):  # whatever its __class__ says
             arrays.append(item)
     owners: dict[int, np.ndarray] = {}
     for array in arrays:

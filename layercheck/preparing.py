@@ -7,12 +7,12 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from layercheck.calling import own_exception, watched, with_place
+from layercheck.calling import as_answer, watched, with_place
 from layercheck.case import Options
 from layercheck.construction import construct
 from layercheck.conventions import adapt
 from layercheck.conventions.request import Request
-from layercheck.errors import CallUnavailable, LayerError, LayoutError, UsageError
+from layercheck.errors import CallUnavailable, LayercheckError, LayerError, LayoutError, UsageError
 from layercheck.fitting import require_fit
 from layercheck.layout import Layout
 from layercheck.memory import free_memory
@@ -24,6 +24,7 @@ from layercheck.watching import Watch
 
 # A default run holds about this many arrays of the input's size at once (tests/benchmarks).
 COPIES = 40
+_NO_NAME = "a_name_that_no_layer_has"
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
     except UsageError:
         raise
     except Exception as error:
-        outside = own_exception(error)
-        if outside is None:
+        answer = as_answer(error)
+        if answer is None:
             raise
-        return Prepared(plan, None, _broken(CallUnavailable(with_place(outside))), watch)
+        if isinstance(answer, LayerError):
+            answer = CallUnavailable(with_place(answer))
+        return Prepared(plan, None, _broken(answer), watch)
     finally:
         watch.building = False
     require_fit(options, subject)
@@ -87,7 +90,21 @@ def _build(plan: TargetPlan, seed: int) -> Subject:
         names_cupy=_names_cupy(loaded.obj),
     )
     with seeded(seed):
-        return adapt(request)
+        try:
+            return adapt(request)
+        except (LayercheckError, MemoryError, RecursionError):
+            raise
+        except Exception as error:
+            if hasattr(layer, _NO_NAME):
+                raise CallUnavailable(_answers(loaded.name)) from error
+            raise
+
+
+def _answers(name: str) -> str:
+    return (
+        f"{name} answers for every name (__getattr__), so what it declares cannot be told from "
+        "what it does not. Raise AttributeError for names that it does not have."
+    )
 
 
 def _broken(error: LayerError | CallUnavailable) -> tuple[str, LayerError | CallUnavailable]:

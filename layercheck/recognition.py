@@ -114,7 +114,7 @@ def layers_in(module: ModuleType) -> dict[str, object]:
     Classes and forward/backward pairs; where there are none, objects that are layers. A
     class with a ``fit`` method is a model and left out.
     """
-    public = {name: obj for name, obj in vars(module).items() if not name.startswith("_")}
+    public = {name: obj for name, obj in _objects(module) if not name.startswith("_")}
     found: dict[str, object] = {}
     for name, obj in public.items():
         is_own = isinstance(obj, type) and obj.__module__ == module.__name__
@@ -138,7 +138,7 @@ def function_pairs(module: ModuleType) -> dict[str, FunctionPair]:
     """
     own = {
         name: obj
-        for name, obj in vars(module).items()
+        for name, obj in _objects(module)
         if callable(obj) and getattr(obj, "__module__", None) == module.__name__
     }
     pairs = {}
@@ -146,6 +146,17 @@ def function_pairs(module: ModuleType) -> dict[str, FunctionPair]:
         name = stem if stem and (stem == forward or not hasattr(module, stem)) else forward
         pairs[name] = FunctionPair(name, own[forward], own[backward])
     return pairs
+
+
+def _objects(module: ModuleType) -> Iterator[tuple[str, object]]:
+    """Yield the names of a module and what they hold, but for what cannot be looked at."""
+    for name, obj in vars(module).items():
+        try:
+            isinstance(obj, type)
+            getattr(obj, "__module__", None)
+        except Exception:  # a __class__ or __getattr__ of its own
+            continue
+        yield name, obj
 
 
 def pair_named(module: ModuleType, name: str) -> FunctionPair | None:

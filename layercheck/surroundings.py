@@ -42,6 +42,11 @@ _SETTINGS: tuple[_Setting, ...] = (
     ("numpy.seterrcall", np.geterrcall, np.seterrcall),
     ("numpy.set_printoptions", np.get_printoptions, lambda saved: np.set_printoptions(**saved)),
     ("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    (
+        "sys.modules",
+        lambda: sys.modules.get("numpy"),
+        lambda saved: sys.modules.__setitem__("numpy", saved),
+    ),
     ("sys.path", lambda: list(sys.path), lambda saved: sys.path.__setitem__(slice(None), saved)),
     ("sys.stdout", lambda: (sys.stdin, sys.stdout, sys.stderr), _set_streams),
     ("sys.settrace", sys.gettrace, sys.settrace),

@@ -120,7 +120,8 @@ def generator_roots(layer: Any) -> tuple[Any, ...]:
 
 
 def _is_generator(value: Any) -> bool:
-    return isinstance(value, (np.random.Generator, np.random.RandomState))
+    # the type and not __class__, which an object of the user's may refuse to tell
+    return issubclass(type(value), (np.random.Generator, np.random.RandomState))
 
 
 def _is_user_module(module: Any) -> bool:

@@ -15,6 +15,7 @@ from layercheck.calling import call_layer
 from layercheck.conventions.live import builder
 from layercheck.conventions.places import Place
 from layercheck.conventions.request import Request
+from layercheck.conventions.returns import NUMBERS, not_numbers, returned
 from layercheck.conventions.signatures import Signature, signature_of, source_of
 from layercheck.conventions.tree import method_of
 from layercheck.conventions.vocabulary import BACKWARD, DERIVATIVE
@@ -143,8 +144,9 @@ def _as_arrays(layer: Any, name: str, things: Iterable[Any]) -> Arrays:
             thing = np.asarray(thing)
         if not isinstance(thing, np.ndarray):
             message = f"returned a {type(thing).__name__} where an array is expected."
-            source = source_of(getattr(layer, name))
-            raise ReturnError(f"{name}()", message, source.file, source.line)
+            raise returned(getattr(layer, name), name, message)
+        if thing.dtype.kind not in NUMBERS:
+            raise returned(getattr(layer, name), name, not_numbers(thing))
         arrays.append(thing)
     return tuple(arrays)
 

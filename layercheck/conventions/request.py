@@ -49,7 +49,8 @@ class Request:
     @cached_property
     def declarations(self) -> Declarations:
         """What is declared, checked: ``__layercheck__`` of the class, then the user's own."""
-        own = getattr(self.layer, "__layercheck__", None) or {}
+        own = getattr(self.layer, "__layercheck__", None)
+        own = own if isinstance(own, Mapping) else {}  # a __getattr__ may answer anything
         return parse_declarations({**own, **self.declared})
 
     def output_layouts(self, count: int) -> tuple[Layout | None, ...]:

@@ -15,6 +15,7 @@ from layercheck.errors import ReturnError
 from layercheck.subject import Arrays
 
 Path = tuple[Any, ...]
+NUMBERS = "fciub"
 
 
 def as_arrays(method: Callable[..., Any], name: str, things: Iterable[Any]) -> Arrays:
@@ -26,8 +27,15 @@ def as_arrays(method: Callable[..., Any], name: str, things: Iterable[Any]) -> A
         if not isinstance(thing, np.ndarray):
             what = "None" if thing is None else f"a {type(thing).__name__}"
             raise returned(method, name, f"returned {what} where an array is expected.")
+        if thing.dtype.kind not in NUMBERS:
+            raise returned(method, name, not_numbers(thing))
         arrays.append(thing)
     return tuple(arrays)
+
+
+def not_numbers(array: np.ndarray) -> str:
+    """Say what is wrong with an array of objects, text or records."""
+    return f"returned an array of dtype {array.dtype} where numbers are expected."
 
 
 def returned(method: Callable[..., Any], name: str, problem: str) -> ReturnError:

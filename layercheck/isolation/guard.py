@@ -63,12 +63,19 @@ def own_streams() -> Iterator[None]:
         yield
 
 
-def _stream(descriptor: int) -> io.TextIOWrapper:
+class _Stream(io.TextIOWrapper):
+    """A text stream that a layer cannot close: the next call prints too."""
+
+    def close(self) -> None:
+        """Stay open."""
+
+
+def _stream(descriptor: int) -> _Stream:
     try:
         raw = io.FileIO(descriptor, "w", closefd=False)
     except OSError:  # the layer closed it
         raw = io.FileIO(os.open(os.devnull, os.O_WRONLY), "w")
-    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
+    return _Stream(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
 def has_children() -> bool:
