@@ -347,10 +347,16 @@ class Case:
 
     @cached_property
     def gradient_spread(self) -> Gradients:
-        """The change of each gradient (a float each) under a last-bit jitter."""
+        """The change of each gradient (a float each) under a last-bit jitter.
+
+        The upstream gradient is jittered, too: where its terms cancel, as in the gradient of
+        sum(softmax(x)), their rounding errors are all that is left.
+        """
         first, point = self.gradients(), self.jittered(self.point())
         evaluation = self.evaluate(point, self._training)
-        second = self.pull_back(evaluation, self.upstream(evaluation.outputs))
+        rng = self.rng("jitter", "upstream")
+        upstream = tuple(_jitter(d, rng) for d in self.upstream(evaluation.outputs))
+        second = self.pull_back(evaluation, upstream)
         return Gradients(
             _spreads(first.inputs, second.inputs), _spreads(first.learnables, second.learnables)
         )

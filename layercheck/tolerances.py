@@ -8,8 +8,8 @@ ROUNDING  a sum of n terms taken in any order errs by at most about eps sqrt(n) 
           of any length.
 SPREAD    an ill-conditioned layer turns a last-bit change anywhere into a larger one. How large
           is measured: the change of the result under a last-bit jitter of all inputs and
-          learnables. A reordered sum errs at every intermediate step instead of once at the
-          input, hence a factor 20.
+          learnables, for gradients also of the upstream gradient. A reordered sum errs at every
+          intermediate step instead of once at the input, hence a factor 20.
 """
 
 from __future__ import annotations

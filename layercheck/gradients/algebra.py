@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from layercheck.tolerances import Difference, difference, eps_of, rms
+from layercheck.tolerances import Difference, difference, eps_of, rms, spread
 
 AnyArray = npt.NDArray[Any]
 Gradients = Sequence[AnyArray | None]
@@ -18,6 +18,7 @@ Backward = Callable[[Sequence[AnyArray]], Gradients]
 # A sum of two results that were each rounded to float32 somewhere inside is off by a few of its
 # eps; what is not linear is off by far more.
 _ROUNDED = 2.0**-18
+_JITTERS = 8
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def nonlinearity(
     """
     if _adds_up(backward, d, base, spreads):
         return None
+    spreads = [max(pair) for pair in zip(spreads, _rounding(backward, d, base), strict=True)]
     e = [np.asarray(dz.reshape(-1)[::-1].reshape(dz.shape)) * -1.25 for dz in d]
     zero = backward([np.zeros_like(dz) for dz in d])
     double = backward([2 * dz for dz in d])
@@ -99,6 +101,26 @@ def _adds_up(
         if difference(one + two, both, limit) is not None:
             return False
     return True
+
+
+def _rounding(backward: Backward, d: Sequence[AnyArray], base: Gradients) -> list[float]:
+    """Return the largest change of each gradient when `d` is moved by its last bits, many times.
+
+    Where all terms cancel, one jitter may by chance change nothing.
+    """
+    rng = np.random.default_rng(0)
+    largest = [0.0] * len(base)
+    for _ in range(_JITTERS):
+        moved = backward([_jittered(dz, rng) for dz in d])
+        for number, (new, old) in enumerate(zip(moved, base, strict=True)):
+            if new is not None and old is not None and new.shape == old.shape:
+                largest[number] = max(largest[number], *spread([new], [old]))
+    return largest
+
+
+def _jittered(dz: AnyArray, rng: np.random.Generator) -> AnyArray:
+    bits = rng.uniform(-32.0, 32.0, dz.shape)  # one alone would leave a scalar two values
+    return (dz * (1 + eps_of(dz.dtype) * bits)).astype(dz.dtype)
 
 
 def _mixture(dz: AnyArray) -> AnyArray:

@@ -1,0 +1,151 @@
+"""The gradient of one tensor: verified at every point, and what that says together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from layercheck.case import Case
+from layercheck.gradients.structure import Blocks
+from layercheck.gradients.verify import Verification, verify
+from layercheck.outcome import Cause, Finding, Verified
+from layercheck.suites.evidence import Tensor, sizes, source_of_backward
+from layercheck.suites.gradient_causes import causes, count_wrong
+from layercheck.suites.gradient_regimes import Regime, regimes
+from layercheck.suites.gradient_trials import Trial, reference, trials
+from layercheck.verdict import Failed, Inconclusive, Passed, skip
+
+_BACKWARDS = 64  # for outputs at kinks, at the small layout of a regime
+_AT_KINK = Cause(
+    "one-sided-at-kink",
+    "forward() has a kink here, and the gradient lies outside the slopes on both sides of it.",
+)
+_SIDES = ("the slope of the lower side", "that of the upper side", "one in between")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What was found at one point."""
+
+    trial: Trial
+    found: Verification
+
+
+def verified(case: Case, kind: str, name: str) -> Passed:
+    """Verify one tensor's gradient at every point; raises `Failed` or `Inconclusive`."""
+    if kind == "input" and case.is_integer(case.subject.input_names.index(name)):
+        skip(f"{name} holds integers")
+    wide = reference(case)
+    before = wide.evaluations
+    try:
+        draws = [_answer(t, kind, name) for t in trials(case)]
+        others = [] if _fails(draws) else _answers(regimes(case), kind, name)
+    finally:
+        if wide is not case:
+            case.evaluations += wide.evaluations - before
+    return _together(draws, others, kind, name, _missing(regimes(case)))
+
+
+def _fails(answers: Sequence[_Answer]) -> bool:
+    return any(answer.found.failed for answer in answers)
+
+
+def _answers(found: Sequence[Regime], kind: str, name: str) -> list[_Answer]:
+    return [_answer(r.trial, kind, name) for r in found if r.trial is not None]
+
+
+def _missing(found: Sequence[Regime]) -> tuple[str, ...]:
+    """Say which regimes could not be tried."""
+    return tuple(f"not tried on {r.words}: {r.reason}" for r in found if r.reason)
+
+
+def _together(
+    draws: list[_Answer], others: list[_Answer], kind: str, name: str, missing: tuple[str, ...]
+) -> Passed:
+    for answer in (*draws, *others):
+        if answer.found.failed:
+            tensor = answer.trial.tensor(kind, name)
+            raise Failed(_finding(answer, tensor), answer.found.verified)
+    unclear = [answer.found.inconclusive for answer in draws if answer.found.inconclusive]
+    whole = _summed([a.found.verified for a in draws], [a.found.verified for a in others])
+    if len(unclear) == len(draws):
+        raise Inconclusive(str(unclear[0]), whole)
+    return Passed((*_notes(draws, others), *missing), whole)
+
+
+def _answer(t: Trial, kind: str, name: str) -> _Answer:
+    if kind == "state" and t.gradients.states is None:
+        skip("backward takes no upstream gradients of states")
+    tensor = t.tensor(kind, name)
+    value = np.asarray(tensor.value)
+    if not np.isfinite(value).all():
+        skip(f"{name} holds values that are not finite")
+    if value.dtype.kind not in "fc":
+        skip(f"{name} holds {value.dtype} values, which have no gradient")
+    if tensor.gradient is None:
+        _require_place(t.case, tensor)
+        tensor = replace(tensor, gradient=np.zeros_like(value))
+    if np.shape(tensor.gradient) != value.shape:
+        skip("needs shapes.gradients")
+    rng = t.case.rng("gradient", kind, name, t.point.inputs[0].shape if t.point.inputs else 0)
+    blocks: dict[str, Blocks] = t.case.memo(("gradients.blocks", kind, name), dict)
+    budget = t.case.options.budget
+    spent = {"backwards": _BACKWARDS} if t.regime else {}
+    found = verify(t.pose(tensor), rng, budget, blocks.get("found"), **spent)
+    if found.blocks is not None:
+        blocks["found"] = found.blocks
+    return _Answer(t, found)
+
+
+def _require_place(case: Case, tensor: Tensor) -> None:
+    """Skip where no gradient can be expected: it was never found."""
+    if tensor.kind != "learnable":
+        skip("backward gives no gradient for it (see shapes.gradients)")
+    slot = next(s for s in case.subject.learnables if s.name == tensor.name)
+    if slot.gradient is None:
+        skip("no gradient was found (see contract.learnables_found)")
+
+
+def _finding(answer: _Answer, tensor: Tensor) -> Finding:
+    t, found = answer.trial, answer.found
+    size = int(np.size(tensor.value))
+    wrong = found.wrong or count_wrong(t, tensor)
+    count = f"{wrong:,} of {size:,} elements" if wrong else f"some of {size:,} elements"
+    worst = found.worst
+    place = "" if worst is None else f"; worst at {tensor.where(worst.index)}"
+    if worst is not None and not worst.index and size > 1:
+        place = f"; {tensor.name} as a whole, along a random direction"
+    known = [_AT_KINK] if found.at_kink else causes(t, tensor, worst.index if worst else ())
+    return Finding(
+        f"backward() returns a wrong gradient for {tensor.title}.",
+        where=count + place,
+        source=source_of_backward(t.case),
+        details=(f"at {t.regime}: {sizes(t.case, t.point.layouts)}",) if t.regime else (),
+        worst=worst,
+        wrong=wrong,
+        cause=known[0] if known else None,
+        other_causes=tuple(known[1:]),
+    )
+
+
+def _summed(draws: list[Verified], others: list[Verified]) -> Verified:
+    """The weakest of what was verified at the layout; kinks are counted at all points."""
+    errors = [part.detectable_error for part in draws if part.detectable_error is not None]
+    first = min(draws, key=lambda part: (part.elements, part.individually))
+    return replace(
+        first,
+        detectable_error=max(errors) if errors else None,
+        at_kinks=first.at_kinks + sum(part.at_kinks for part in others),
+        not_adjudicated=first.not_adjudicated + sum(part.not_adjudicated for part in others),
+    )
+
+
+def _notes(draws: list[_Answer], others: list[_Answer]) -> tuple[str, ...]:
+    sides = [sum(answer.found.sides[k] for answer in (*draws, *others)) for k in range(3)]
+    taken = [f"{text} ({n:,} times)" for n, text in zip(sides, _SIDES, strict=True) if n]
+    notes = [f"at kinks backward() takes {', '.join(taken)}"] if taken else []
+    if draws[0].found.is_zero:
+        notes.append("the gradient and the differences both vanish")
+    return tuple(notes)
