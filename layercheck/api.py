@@ -95,6 +95,7 @@ def check_layer(
     expected_failures: Mapping[str, str] | None = None,
     seed: int = 0,
     budget: int = 64,
+    thorough: bool = False,
     gpu: bool = False,
 ) -> Report:
     """Check whether a layer is right.
@@ -125,6 +126,8 @@ def check_layer(
     seed : int
     budget : int
         Forwards that may be spent on one tensor to verify elements one by one.
+    thorough : bool
+        Verify gradients among zeros, ties and extremes at the full layout, too.
     gpu : bool
         GPU findings are failures.
 
@@ -186,6 +189,7 @@ def check_layer(
                 integers=_per_input(integers, require_integers),
                 data=_per_input(data, np.asarray),
                 budget=budget,
+                thorough=thorough,
                 gpu=gpu,
             )
         ),

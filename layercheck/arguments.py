@@ -106,6 +106,7 @@ def _rerun(target: str, arguments: Arguments, dtypes: Texts, id: str, dtype: str
             words += [f"--{name}", text]
     words += ["--dtype", dtype or dtypes[0]]
     words += ["--gpu"] * arguments.gpu
+    words += ["--thorough"] * arguments.thorough
     for name in ("budget", "timeout", "memory"):
         given = getattr(arguments, name)
         if given != getattr(Arguments, name):
@@ -181,7 +182,16 @@ def _options(arguments: Arguments) -> Options:
                 f"{f'the input {name!r}' if name else 'every input'}. Keep one of them."
             )
     budget = _whole_number(arguments.budget, "--budget")
-    return require_options(Options(ranges, integers, data, budget=budget, gpu=arguments.gpu))
+    return require_options(
+        Options(
+            ranges,
+            integers,
+            data,
+            budget=budget,
+            thorough=arguments.thorough,
+            gpu=arguments.gpu,
+        )
+    )
 
 
 def _values(

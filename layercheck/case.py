@@ -38,6 +38,7 @@ class Options:
     budget : int
         Forwards that may be spent on one tensor to verify elements one by one.
     thorough : bool
+        Regimes of special values are run at the full layout, too.
     gpu : bool
         GPU findings are binding.
     """
@@ -148,9 +149,9 @@ class Case:
         return self.options.integers_of(name) is not None
 
     def range_of(self, position: int, draw: int = 0) -> tuple[float, float]:
-        """The range of an input's values: the user's, else +-2 (draw 0) or +-10 (draw 1)."""
+        """The range of an input's values: the user's, else +-10 (draw 1) or +-2."""
         given = self.options.range_of(self.subject.input_names[position])
-        return given or (WIDE if draw else NORMAL)
+        return given or (WIDE if draw == 1 else NORMAL)
 
     def point(self, *, draw: int = 0, batch: int | None = None, sizes: Any = None) -> Point:
         """Return generated arguments, the same for the same request.
@@ -158,7 +159,7 @@ class Case:
         Parameters
         ----------
         draw : int
-            0: values of +-2; 1: other values, of +-10 (both within ``--range``).
+            0: values of +-2; 1: values of +-10; others: +-2 again (all within ``--range``).
         batch : int, optional
             Another batch size.
         sizes : sequence of Layout, optional

@@ -133,6 +133,11 @@ class _Program(click.Command):
     metavar="N",
     help="Forwards that may be spent on one tensor to verify elements one by one [64].",
 )
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Verify gradients among zeros, ties and extremes at the full layout, too.",
+)
 @click.option("--seed", default="0", metavar="N", help="Seed of everything random [0].")
 @click.option(
     "--timeout", metavar="SECONDS", help="Seconds that one call of the layer may take [60]."

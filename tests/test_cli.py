@@ -396,6 +396,7 @@ def reruns(done):
 
 def test_the_rerun_line_has_every_argument_that_matters(folder, demo):
     values = ["--range", "x=0:1", "--declare", "mixes=B", "--budget", "9", "--seed", "3"]
+    values.append("--thorough")
     init = ["--init", "channels=3", "--init", "start=2 * 1"]
     done = layercheck(
         "scale.py", *init, "--layout", "BC:?,3", *values, "-v", "--only", "demo.holds,demo.wrong"
@@ -403,7 +404,8 @@ def test_the_rerun_line_has_every_argument_that_matters(folder, demo):
 
     assert reruns(done) == [
         "layercheck scale.py::Scale --layout 'BC:?,3' --init channels=3 --init 'start=2 * 1' "
-        "--declare mixes=B --range x=0:1 --dtype float64 --budget 9 --seed 3 --only demo.wrong"
+        "--declare mixes=B --range x=0:1 --dtype float64 --thorough --budget 9 --seed 3 "
+        "--only demo.wrong"
     ]
 
 

@@ -3,30 +3,49 @@
 At a kink any value between the one-sided slopes is a convention of the layer, and any other is
 wrong. Where the slopes agree at steps far below those of the differences, the kink lies beside
 the point and the row must match as everywhere else.
+
+Directions of positive entries are needed beside random ones: a tie counted twice gives rows that
+are right entry by entry, and too large along a direction that keeps the tie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from layercheck.gradients.directions import gaussian
 from layercheck.gradients.precision import FLOAT64
 from layercheck.gradients.problem import Problem
 from layercheck.gradients.quotients import Array, Values
-from layercheck.gradients.structure import Blocks
-
-Bools = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.intp]
-_Sides = tuple[Array, Array, Array]
+from layercheck.gradients.slopes import Bools, Indices, Slopes, Spots, slopes, stay_nearby
+from layercheck.gradients.structure import Blocks, is_confined, one_block
 
 STEPS = (2.0**-34, 2.0**-40)
 BACKWARDS = 6  # groups of flagged outputs whose rows are asked for; the rest is only counted
-_NOISE = 64.0  # rounding of a one-sided quotient, in units of eps (|z| + rms z) / h
-_BENT = 1e-5  # how far a smooth function may leave the slopes of its ends
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A row that is outside the one-sided slopes.
+
+    Parameters
+    ----------
+    output, position : int
+        Number of the output, and the flat index of its element.
+    block : int
+        The block of the tensor that it belongs to.
+    row, slope, slack : float
+        Along one direction: what backward says, the nearest slope, the tolerance.
+    """
+
+    output: int
+    position: int
+    block: int
+    row: float
+    slope: float
+    slack: float
 
 
 @dataclass(frozen=True)
@@ -39,79 +58,167 @@ class Adjudication:
         Flagged outputs whose row lies between the one-sided slopes.
     left : int
         Flagged outputs that were not judged.
-    excess : tuple of float, or None
-        Row, nearest slope and tolerance, along one direction, of the worst wrong output.
-    block : int
-        The block that it belongs to.
+    excess : Excess or None
+        The worst wrong output.
+    sides : tuple of int
+        Of the accepted: those with the slope of the lower side, of the upper side, and with one
+        in between, where the tensor's elements grow. Outputs whose two slopes agree are none.
     """
 
     accepted: int
     left: int
-    excess: tuple[float, float, float] | None = None
-    block: int = 0
+    excess: Excess | None = None
+    sides: tuple[int, int, int] = (0, 0, 0)
 
 
 def adjudicate(
-    problem: Problem, blocks: Blocks, flagged: Sequence[Bools], rng: np.random.Generator
+    problem: Problem,
+    blocks: Blocks,
+    flagged: Sequence[Bools],
+    rng: np.random.Generator,
+    backwards: int = BACKWARDS,
 ) -> Adjudication:
     """Judge the rows of flagged outputs; outputs of distinct blocks share one backward."""
     total = sum(int(np.count_nonzero(flags)) for flags in flagged)
     if total == 0 or problem.precision is not FLOAT64:
         return Adjudication(0, total)
-    outputs = [_Flagged(problem, blocks, k, flags) for k, flags in enumerate(flagged)]
-    groups = _ranks(np.concatenate([output.blocks for output in outputs]))
-    judged = groups < BACKWARDS
+    found = _compare(problem, blocks, flagged, rng, backwards)
+    excess = found.excess
+    if excess is not None and blocks.tensor:
+        excess = _confirmed(problem, blocks, excess, rng)
+    wrong = found.wrong if excess is not None else np.zeros_like(found.wrong)
+    accepted = found.judged & ~found.beyond
+    left = total - int(np.count_nonzero(accepted | wrong))
+    return Adjudication(int(np.count_nonzero(accepted)), left, excess, found.sides(accepted))
+
+
+def _confirmed(
+    problem: Problem, blocks: Blocks, excess: Excess, rng: np.random.Generator
+) -> Excess | None:
+    """Keep an excess whose output depends on its block alone; else judge the whole row."""
+    if is_confined(problem, blocks, excess.block, excess.output, excess.position, rng):
+        return excess
+    flags = [np.zeros(output.shape, bool) for output in problem.outputs]
+    flags[excess.output].reshape(-1)[excess.position] = True
+    return _compare(problem, one_block(problem), flags, rng, backwards=1).excess
+
+
+@dataclass
+class _Comparison:
+    """Rows against slopes, one entry for each flagged output.
+
+    `beyond`: outside the slopes along some direction. `wrong`: so where it can be no convention,
+    because the output depends on one element alone, or has the same slope here and everywhere
+    nearby. A sum of kinks may leave the slopes at one point without being wrong.
+    """
+
+    spots: Spots
+    blocks: Indices
+    judged: Bools
+    single: bool
+    beyond: Bools
+    wrong: Bools
+    share: Array
+    worst: dict[int, tuple[float, float, float, float]] = field(default_factory=dict)
+
+    @property
+    def excess(self) -> Excess | None:
+        """The wrong output that is furthest outside."""
+        found = [i for i in self.worst if self.wrong[i]]
+        if not found:
+            return None
+        first = max(found, key=lambda i: self.worst[i][0])
+        sizes = np.cumsum([0, *(indices.size for indices in self.spots.where)])
+        k = int(np.searchsorted(sizes, first, side="right")) - 1
+        position = int(self.spots.where[k][first - sizes[k]])
+        return Excess(k, position, int(self.blocks[first]), *self.worst[first][1:])
+
+    def sides(self, accepted: Bools) -> tuple[int, int, int]:
+        """How many accepted rows take the lower slope, the upper one, one in between."""
+        share = self.share[accepted & np.isfinite(self.share)]
+        low, high = np.count_nonzero(share < 0.01), np.count_nonzero(share > 0.99)
+        return int(low), int(high), int(share.size - low - high)
+
+
+def _compare(
+    problem: Problem,
+    blocks: Blocks,
+    flagged: Sequence[Bools],
+    rng: np.random.Generator,
+    backwards: int,
+) -> _Comparison:
+    spots = Spots(tuple(np.flatnonzero(flags) for flags in flagged))
+    numbers = _blocks_of(blocks, flagged, spots)
+    groups = _ranks(numbers)
+    found = _Comparison(
+        spots=spots,
+        blocks=numbers,
+        judged=groups < backwards,
+        single=blocks.size(problem.value.shape) == 1,
+        beyond=np.zeros(groups.size, bool),
+        wrong=np.zeros(groups.size, bool),
+        share=np.zeros(groups.size),
+    )
     directions = list(_directions(problem, rng))
-    rows = _rows(problem, blocks, outputs, groups, directions)
-    single = blocks.size(problem.value.shape) == 1
-    excess, certain, steady = np.zeros(total), np.ones(total, bool), np.ones(total, bool)
-    worst: dict[int, tuple[float, float, float]] = {}
+    rows = _rows(problem, blocks, found, groups, directions, backwards)
     for row, v in zip(rows, directions, strict=True):
-        sides = [_slopes(problem, outputs, v, step) for step in STEPS]
-        steady &= _steady(*sides)
-        for low, high, slack in sides:
-            beyond = np.maximum(low - slack - row, row - high - slack)
-            certain &= (high - low <= slack) | single | (beyond <= 0)
-            new = judged & (beyond > np.maximum(excess, 0))
-            excess = np.where(new, beyond, excess)
-            for i in np.flatnonzero(new)[np.argsort(-beyond[new])[:1]]:
-                nearest = low[i] if row[i] < low[i] else high[i]
-                worst[int(i)] = (float(row[i]), float(nearest), float(slack[i]))
-    judged &= steady
-    wrong = judged & certain & (excess > 0)
-    accepted = judged & (excess <= 0)
-    left = total - int(np.count_nonzero(accepted)) - int(np.count_nonzero(wrong))
-    found = [i for i in worst if wrong[i]]
-    if not found:
-        return Adjudication(int(np.count_nonzero(accepted)), left)
-    first = max(found, key=lambda i: excess[i])
-    block = int(np.concatenate([output.blocks for output in outputs])[first])
-    return Adjudication(int(np.count_nonzero(accepted)), left, worst[first], block)
+        _along(problem, found, row, v, rng)
+    found.beyond &= found.judged
+    found.wrong &= found.judged
+    return found
 
 
-class _Flagged:
-    """The flagged elements of one output and the blocks that they belong to."""
+def _along(
+    problem: Problem, found: _Comparison, row: Array, v: Values, rng: np.random.Generator
+) -> None:
+    """Compare the rows with the slopes along one direction; the last one decides on the sides."""
+    sides = [slopes(problem, found.spots, v, step) for step in STEPS]
+    found.judged &= _are_steady(*sides)
+    for at, step in zip(sides, STEPS, strict=True):
+        excess = _excess(row, at.low, at.high, at.slack)
+        beyond = found.judged & (excess > 0)
+        found.beyond |= beyond
+        certain = beyond & ~found.wrong
+        if not found.single and certain.any():
+            certain = stay_nearby(problem, found.spots, v, step, certain, rng)
+        found.wrong |= certain
+        for i in np.flatnonzero(certain)[np.argsort(-excess[certain])[:1]]:
+            nearest = at.low[i] if row[i] < at.low[i] else at.high[i]
+            found.worst[int(i)] = (excess[i], row[i], nearest, at.slack[i])
+    found.share = _share(row, at)
 
-    def __init__(self, problem: Problem, blocks: Blocks, k: int, flags: Bools) -> None:
-        self.shape = flags.shape
-        self.where: Indices = np.flatnonzero(flags)
-        axes = blocks.outputs[k] or ()
-        index = np.unravel_index(self.where, flags.shape) if self.where.size else ()
-        number = np.zeros(self.where.size, np.intp)
-        if self.where.size:
-            for axis in axes:
+
+def _excess(row: Array, low: Array, high: Array, slack: Array) -> Array:
+    """How far the rows are outside the slopes."""
+    return np.asarray(np.maximum(low - row, row - high) - slack)
+
+
+def _share(row: Array, at: Slopes) -> Array:
+    """Where the rows are between the slopes behind (0) and ahead (1); NaN where those agree."""
+    share = np.full(row.shape, np.nan)
+    gap = at.rise - at.fall
+    np.divide(row - at.fall, gap, where=np.abs(gap) > at.slack, out=share)
+    return share
+
+
+def _blocks_of(blocks: Blocks, flagged: Sequence[Bools], spots: Spots) -> Indices:
+    """The number of the tensor's block that each spot belongs to."""
+    numbers = []
+    for k, (flags, where) in enumerate(zip(flagged, spots.where, strict=True)):
+        number = np.zeros(where.size, np.intp)
+        if where.size:
+            index = np.unravel_index(where, flags.shape)
+            for axis in blocks.outputs[k] or ():
                 number = number * flags.shape[axis] + index[axis]
-        self.blocks = number
-        base = problem.outputs[k].reshape(-1)
-        self.base: Array = base[self.where].astype(np.float64)
-        self.size = problem.sizes[k]
+        numbers.append(number)
+    return np.concatenate(numbers)
 
 
-def _steady(far: _Sides, near: _Sides) -> Bools:
+def _are_steady(far: Slopes, near: Slopes) -> Bools:
     """Whether the slopes stay finite as the step shrinks: those of jumps and noise do not."""
-    before = np.maximum(np.abs(far[0]), np.abs(far[1]))
-    after = np.maximum(np.abs(near[0]), np.abs(near[1]))
-    return np.asarray(after <= 4 * before + far[2] + near[2])
+    before = np.maximum(np.abs(far.rise), np.abs(far.fall))
+    after = np.maximum(np.abs(near.rise), np.abs(near.fall))
+    return np.asarray(after <= 4 * before + far.slack + near.slack)
 
 
 def _ranks(numbers: Indices) -> Indices:
@@ -127,49 +234,29 @@ def _ranks(numbers: Indices) -> Indices:
 
 
 def _directions(problem: Problem, rng: np.random.Generator) -> Iterator[Values]:
-    """Two normal directions, one of positive entries and a constant one: ties need the last two."""
+    """Two normal directions, a constant one, which keeps ties, and one of positive entries."""
     yield gaussian(problem, rng)
     yield gaussian(problem, rng)
-    yield np.abs(gaussian(problem, rng))
     yield problem.within(np.full(problem.value.shape, problem.scale))
+    yield np.abs(gaussian(problem, rng))
 
 
 def _rows(
     problem: Problem,
     blocks: Blocks,
-    outputs: list[_Flagged],
+    found: _Comparison,
     groups: Indices,
     directions: list[Values],
+    backwards: int,
 ) -> Array:
-    """Row times direction for each flagged output; rows that were not asked for stay zero."""
-    sizes = [output.where.size for output in outputs]
-    rows = np.zeros((len(directions), sum(sizes)))
-    numbers = np.concatenate([output.blocks for output in outputs])
-    for group in range(min(BACKWARDS, int(groups.max()) + 1)):
+    """Row times direction for each spot; rows that were not asked for stay zero."""
+    rows = np.zeros((len(directions), groups.size))
+    shapes = [output.shape for output in problem.outputs]
+    for group in range(min(backwards, int(groups.max()) + 1)):
         chosen = groups == group
-        parts = np.split(chosen, np.cumsum(sizes)[:-1])
-        upstream = []
-        for output, part in zip(outputs, parts, strict=True):
-            dz = np.zeros(output.shape)
-            dz.reshape(-1)[output.where[part]] = 1.0
-            upstream.append(dz)
+        upstream = [flags.astype(np.float64) for flags in found.spots.flags(chosen, shapes)]
         gradient = problem.backward(upstream)
         for number, v in enumerate(directions):
             products = np.asarray(blocks.sum_tensor(gradient * v)).reshape(-1)
-            rows[number, chosen] = products[numbers[chosen]]
+            rows[number, chosen] = products[found.blocks[chosen]]
     return rows
-
-
-def _slopes(problem: Problem, outputs: list[_Flagged], v: Values, step: float) -> _Sides:
-    """The smaller and larger of the one-sided slopes of the flagged outputs, and the slack."""
-    f = problem.along(v)
-    ahead, behind = f(step), f(-step)
-    lows, highs, slacks = [], [], []
-    for k, output in enumerate(outputs):
-        rise = (ahead[k].reshape(-1)[output.where] - output.base) / step
-        fall = (output.base - behind[k].reshape(-1)[output.where]) / step
-        noise = _NOISE * problem.precision.eps * (np.abs(output.base) + output.size) / step
-        slacks.append(noise + _BENT * (np.abs(rise) + np.abs(fall)))
-        lows.append(np.minimum(rise, fall))
-        highs.append(np.maximum(rise, fall))
-    return np.concatenate(lows), np.concatenate(highs), np.concatenate(slacks)

@@ -22,6 +22,8 @@ class Precision:
         Steps of the triples for smooth functions: the usual one, a smaller and a larger one.
     fine, finest : float
         A triple, then a pair, for the outputs that are bent within the larger steps.
+    nearby : float
+        Distance of points nearby at which the derivative of a smooth function is nearly the same.
     acceptable : float
         Bound, relative to the rms of all derivatives, above which an output tries the next step.
     """
@@ -31,6 +33,7 @@ class Precision:
     triples: tuple[float, float, float]
     fine: float
     finest: float
+    nearby: float
     acceptable: float
 
     @property
@@ -45,6 +48,7 @@ FLOAT64 = Precision(
     triples=(2.0**-8, 2.0**-11, 2.0**-5),
     fine=2.0**-15,
     finest=2.0**-22,
+    nearby=2.0**-18,
     acceptable=1e-5,
 )
 FLOAT32 = Precision(
@@ -53,6 +57,7 @@ FLOAT32 = Precision(
     triples=(2.0**-3, 2.0**-5, 2.0**-1),
     fine=2.0**-6,
     finest=2.0**-9,
+    nearby=2.0**-6,
     acceptable=2.0**-7,
 )
 

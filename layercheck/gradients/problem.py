@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,9 @@ class Problem:
         No value of the tensor leaves this range.
     is_complex : bool
         The tensor is complex.
+    masked : tuple of bool arrays
+        Elements of the outputs that are left out, their upstream gradients being zero; empty
+        where none is.
     """
 
     value: Values
@@ -53,6 +56,7 @@ class Problem:
     low: float = -math.inf
     high: float = math.inf
     is_complex: bool = False
+    masked: tuple[npt.NDArray[np.bool_], ...] = ()
 
     @cached_property
     def scale(self) -> float:
@@ -89,6 +93,12 @@ class Problem:
             room = np.maximum(room / self.precision.largest, 0)
             v = np.sign(v) * np.minimum(np.abs(v), room)
         return v.astype(self.value.dtype)
+
+    def without(self, masked: tuple[npt.NDArray[np.bool_], ...]) -> Problem:
+        """The same question, some elements of the outputs being left out."""
+        pairs = zip(self.upstream, masked, strict=True)
+        upstream = tuple(np.where(mask, 0.0, dz) for dz, mask in pairs)
+        return replace(self, gradient=self.backward(upstream), upstream=upstream, masked=masked)
 
     def index(self, position: int) -> tuple[int, ...]:
         """The index in the tensor of an element counted flat among its reals."""

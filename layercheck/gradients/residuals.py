@@ -68,6 +68,8 @@ def compare(problem: Problem, blocks: Blocks, v: Values, plan: Plan | None = Non
         size = np.sqrt(blocks.sum_tensor(product, product))
         tolerance += (_ROUNDING * plan.precision.eps + _IMMATERIAL) * size
     flagged = tuple(derivative.flagged for derivative in derivatives)
+    if problem.masked:
+        flagged = tuple(np.logical_or(*pair) for pair in zip(flagged, problem.masked, strict=True))
     return Residuals(analytic, numeric, tolerance, flagged, plan)
 
 

@@ -77,6 +77,23 @@ def find_blocks(problem: Problem, rng: np.random.Generator) -> Blocks:
     return _assign(problem, pairs, moving)
 
 
+def is_confined(
+    problem: Problem,
+    blocks: Blocks,
+    block: int,
+    output: int,
+    position: int,
+    rng: np.random.Generator,
+) -> bool:
+    """Whether one element of an output stays while all but one block of the tensor change."""
+    others = np.ones(problem.value.shape, bool)
+    shape = tuple(problem.value.shape[axis] for axis in blocks.tensor)
+    place = dict(zip(blocks.tensor, np.unravel_index(block, shape), strict=True))
+    others[tuple(place.get(axis, slice(None)) for axis in range(others.ndim))] = False
+    moved = list(_moved(problem, others, _change(problem, rng)))[output]
+    return not moved.reshape(-1)[position]
+
+
 def _is_elementwise(problem: Problem, change: Array, rng: np.random.Generator) -> bool:
     """Perturb half of the elements, then the others: the rest of the outputs must stay."""
     mask = rng.integers(0, 2, problem.value.shape, dtype=bool)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from layercheck.gradients.kinks import Adjudication, adjudicate
+from layercheck.gradients.kinks import BACKWARDS, Adjudication, Excess, adjudicate
 from layercheck.gradients.locate import bisect, confirm, flat_indices, sample
 from layercheck.gradients.problem import Problem
+from layercheck.gradients.slopes import find_ties
 from layercheck.gradients.structure import Blocks, find_blocks, one_block
 from layercheck.gradients.survey import PROBABILITY, PROBES, Survey, take_survey
 from layercheck.outcome import Verified, Worst
@@ -28,6 +29,10 @@ _ROUGH = (
 _BLURRED = (
     "The differences are too inaccurate here: a gradient wrong by a factor 2 would not have been "
     "seen. Values of another size (--range), a smaller layout or --dtype float64 may help."
+)
+_KINKED = (
+    "Every output that depends on it lies on a kink here, where several gradients are right. Other "
+    "values (--range, --data) may help."
 )
 
 
@@ -52,6 +57,9 @@ class Verification:
         The structure that was found, to be reused at another point.
     at_kink : bool
         The worst element is wrong at a kink: outside the slopes on both sides.
+    sides : tuple of int
+        How often backward took, at a kink, the slope of the lower side, of the upper side, and
+        one in between.
     """
 
     verified: Verified
@@ -62,6 +70,7 @@ class Verification:
     is_zero: bool = False
     blocks: Blocks | None = None
     at_kink: bool = False
+    sides: tuple[int, int, int] = (0, 0, 0)
 
 
 def verify(
@@ -69,6 +78,8 @@ def verify(
     rng: np.random.Generator,
     budget: int = 64,
     blocks: Blocks | None = None,
+    backwards: int = BACKWARDS,
+    tied: bool = False,
 ) -> Verification:
     """Verify the gradient of one tensor.
 
@@ -81,6 +92,10 @@ def verify(
         Forwards that may be spent to see elements one by one.
     blocks : Blocks, optional
         A structure found at another point; no accusation rests on it.
+    backwards : int
+        Backwards that may be spent on outputs at kinks.
+    tied : bool
+        Values are equal at this point: before an accusation, the outputs are looked at nearby.
     """
     size = problem.value.size // (1 + problem.is_complex)
     if size == 0:
@@ -91,6 +106,9 @@ def verify(
         few = problem.value.size <= _FEW_ELEMENTS
         blocks = one_block(problem) if few else find_blocks(problem, rng)
     survey = take_survey(problem, blocks, budget, rng)
+    if survey.failing is not None and tied:
+        problem = problem.without(find_ties(problem, survey.failing.plan, rng))
+        survey = take_survey(problem, blocks, budget, rng)
     if survey.failed and blocks.tensor:
         found = _located(problem, survey, rng)
         if found is not None:
@@ -98,7 +116,7 @@ def verify(
         survey = take_survey(problem, one_block(problem), budget, rng)
     if survey.failed:
         return _located(problem, survey, rng) or _untraced(problem, survey, rng)
-    return _passed(problem, survey, rng)
+    return _passed(problem, survey, rng, backwards)
 
 
 def _located(problem: Problem, survey: Survey, rng: np.random.Generator) -> Verification | None:
@@ -119,22 +137,26 @@ def _located(problem: Problem, survey: Survey, rng: np.random.Generator) -> Veri
     return Verification(_verified(problem, survey), worst, failed=True, wrong=wrong)
 
 
-def _passed(problem: Problem, survey: Survey, rng: np.random.Generator) -> Verification:
+def _passed(
+    problem: Problem, survey: Survey, rng: np.random.Generator, backwards: int = BACKWARDS
+) -> Verification:
     """Nothing is wrong where the layer is smooth: judge the kinks, and how much was visible."""
     verified = _verified(problem, survey)
-    flagged = sum(int(np.count_nonzero(flags)) for flags in survey.flagged)
-    outputs = sum(output.size for output in problem.outputs)
-    if flagged * 2 > outputs:
-        return Verification(verified, inconclusive=_ROUGH.format(flagged, outputs))
+    flagged = verified.not_adjudicated
+    sides = (0, 0, 0)
     if flagged:
-        kinks = adjudicate(problem, survey.blocks, survey.flagged, rng)
+        kinks = adjudicate(problem, survey.blocks, survey.flagged, rng, backwards)
         verified = _with_kinks(verified, kinks, survey.unverified)
         if kinks.excess is not None:
-            return _wrong_at_kink(problem, survey, verified, kinks)
-    if survey.vanishing:
+            return _wrong_at_kink(problem, survey, verified, kinks.excess)
+        outputs = sum(output.size for output in problem.outputs)
+        if kinks.left * 2 > outputs:
+            return Verification(verified, inconclusive=_ROUGH.format(kinks.left, outputs))
+        sides = kinks.sides
+    if survey.vanishing and not flagged:
         return Verification(verified, is_zero=True, blocks=survey.blocks)
-    blurred = None if survey.visible else _BLURRED
-    return Verification(verified, inconclusive=blurred, blocks=survey.blocks)
+    unclear = None if survey.visible else _KINKED if verified.at_kinks else _BLURRED
+    return Verification(verified, inconclusive=unclear, blocks=survey.blocks, sides=sides)
 
 
 def _with_kinks(verified: Verified, kinks: Adjudication, unverified: int) -> Verified:
@@ -150,16 +172,16 @@ def _with_kinks(verified: Verified, kinks: Adjudication, unverified: int) -> Ver
 
 
 def _wrong_at_kink(
-    problem: Problem, survey: Survey, verified: Verified, kinks: Adjudication
+    problem: Problem, survey: Survey, verified: Verified, excess: Excess
 ) -> Verification:
     """A row of the Jacobian lies outside the slopes on both sides of its output."""
-    row, slope, slack = kinks.excess or (0.0, 0.0, 0.0)
     index: tuple[int, ...] = ()
     if survey.blocks.size(problem.value.shape) == 1:
-        rows = np.array([kinks.block])
+        rows = np.array([excess.block])
         flat = flat_indices(survey.blocks, problem.value.shape, 0, rows)
         index = problem.index(int(flat[0]))
-    worst = Worst(index, row, slope, abs(row - slope), slack)
+    error = abs(excess.row - excess.slope)
+    worst = Worst(index, excess.row, excess.slope, error, excess.slack)
     return Verification(verified, worst, failed=True, at_kink=True)
 
 

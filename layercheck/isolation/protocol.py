@@ -43,6 +43,7 @@ class Arguments:
     skip: Texts = ()
     expect_fail: Texts = ()
     budget: str = "64"
+    thorough: bool = False
     seed: str = "0"
     timeout: str = "60"
     time_limit: str | None = None

@@ -68,9 +68,16 @@ def _regime(case: Case, name: str, layouts: tuple[Layout, ...]) -> Regime:
             found = make_trial(case, point)
         except LayerError as error:
             return Regime(WORDS[name], None, f"the layer raises there: {error}")
-        if found is not None:
+        if found is not None and _is_finite(found):
             return Regime(WORDS[name], replace(found, regime=WORDS[name]))
-    return Regime(WORDS[name], None, "the outputs are not finite there")
+    return Regime(WORDS[name], None, "outputs or gradients are not finite there")
+
+
+def _is_finite(found: Trial) -> bool:
+    """Whether all gradients are finite: where one is not, the suite numerics tells why."""
+    gradients = found.gradients
+    given = (*gradients.inputs, *gradients.learnables, *(gradients.states or ()))
+    return all(g is None or bool(np.isfinite(g).all()) for g in given)
 
 
 def _point(case: Case, name: str, layouts: tuple[Layout, ...], attempt: int) -> Point:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layercheck.case import Case
+from layercheck.gradients.kinks import BACKWARDS
 from layercheck.gradients.structure import Blocks
 from layercheck.gradients.verify import Verification, verify
 from layercheck.outcome import Cause, Finding, Verified
@@ -91,9 +92,14 @@ def _answer(t: Trial, kind: str, name: str) -> _Answer:
         skip("needs shapes.gradients")
     rng = t.case.rng("gradient", kind, name, t.point.inputs[0].shape if t.point.inputs else 0)
     blocks: dict[str, Blocks] = t.case.memo(("gradients.blocks", kind, name), dict)
-    budget = t.case.options.budget
-    spent = {"backwards": _BACKWARDS} if t.regime else {}
-    found = verify(t.pose(tensor), rng, budget, blocks.get("found"), **spent)
+    found = verify(
+        t.pose(tensor),
+        rng,
+        t.case.options.budget,
+        blocks.get("found"),
+        _BACKWARDS if t.regime else BACKWARDS,
+        tied=bool(t.regime or t.case.options.data),
+    )
     if found.blocks is not None:
         blocks["found"] = found.blocks
     return _Answer(t, found)
@@ -146,6 +152,8 @@ def _notes(draws: list[_Answer], others: list[_Answer]) -> tuple[str, ...]:
     sides = [sum(answer.found.sides[k] for answer in (*draws, *others)) for k in range(3)]
     taken = [f"{text} ({n:,} times)" for n, text in zip(sides, _SIDES, strict=True) if n]
     notes = [f"at kinks backward() takes {', '.join(taken)}"] if taken else []
-    if draws[0].found.is_zero:
+    if draws[0].found.verified.of == 0:
+        notes.append("the tensor is empty")
+    elif draws[0].found.is_zero:
         notes.append("the gradient and the differences both vanish")
     return tuple(notes)

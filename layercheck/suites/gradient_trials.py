@@ -16,7 +16,8 @@ from layercheck.subject import Arrays, Evaluation, Gradients, Mode
 from layercheck.suites.evidence import Tensor, tensors
 from layercheck.verdict import skip
 
-DRAWS = (0, 1)
+WIDE = 1
+REDRAWS = (2, 3, 4, 5)  # tried where the first draw is not finite
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Trial:
     """One forward and one backward, from which all gradients of a point are verified.
 
     `outputs` and `upstream` go on with the states where backward takes their upstream gradients.
+    `regime` says in words what is special about the values; empty where they are ordinary.
     """
 
     case: Case
@@ -32,7 +34,7 @@ class Trial:
     outputs: Arrays
     upstream: Arrays
     gradients: Gradients
-    draw: int = 0
+    regime: str = ""
 
     def tensor(self, kind: str, name: str) -> Tensor:
         """Return an argument of the layer with its gradient."""
@@ -100,13 +102,19 @@ def _reference(case: Case) -> Case:
 
 
 def trials(case: Case) -> list[Trial]:
-    """Return the trials of all draws where the layer is finite; skips where there is none."""
+    """Return the trials at the layout, of ordinary values; skips where the layer is not finite."""
     case.require_backward()
     case.gradients()
-    found = [t for draw in DRAWS if (t := trial(case, draw)) is not None]
+    draws = (_first(case), trial(case, WIDE))
+    found = [t for t in draws if t is not None]
     if not found:
         skip("the outputs are not finite, whatever the values drawn (see numerics.finite)")
     return found
+
+
+def _first(case: Case) -> Trial | None:
+    """The first draw at which the layer is finite."""
+    return next((t for draw in (0, *REDRAWS) if (t := trial(case, draw)) is not None), None)
 
 
 def trial(case: Case, draw: int) -> Trial | None:
@@ -120,12 +128,12 @@ def _trial(case: Case, draw: int) -> Trial | None:
     if draw and all(map(np.array_equal, point.inputs, case.point().inputs)):
         return None
     try:
-        return make_trial(case, point, draw, base=draw == 0)
+        return make_trial(case, point, base=draw == 0)
     except LayerError:
         return None
 
 
-def make_trial(case: Case, point: Point, draw: int = 0, *, base: bool = False) -> Trial | None:
+def make_trial(case: Case, point: Point, *, base: bool = False) -> Trial | None:
     """Run forward and backward at `point`; None where an output is not finite.
 
     Raises
@@ -138,7 +146,7 @@ def make_trial(case: Case, point: Point, draw: int = 0, *, base: bool = False) -
     if not all(np.isfinite(z).all() for z in outputs):
         return None
     upstream = case.upstream(outputs)
-    unfinished = Trial(case, point, evaluation, outputs, upstream, Gradients((), ()), draw)
+    unfinished = Trial(case, point, evaluation, outputs, upstream, Gradients((), ()))
     if base and len(outputs) == len(evaluation.outputs):
         return replace(unfinished, gradients=_summed(case, case.gradients()))
     return replace(unfinished, gradients=unfinished.pull_back(upstream))

@@ -11,29 +11,24 @@ from layercheck.case import Case
 from layercheck.copying import copy_object
 from layercheck.errors import LayerError
 from layercheck.gradients.algebra import Violation, nonlinearity
-from layercheck.gradients.structure import Blocks
-from layercheck.gradients.verify import Verification, verify
-from layercheck.outcome import Cause, Evaluations, Finding, Verified
+from layercheck.outcome import Cause, Evaluations
 from layercheck.randomness import Generators, seeded_defaults
 from layercheck.subject import Gradients, Subject
 from layercheck.suite import Check, Suite
-from layercheck.suites.evidence import Tensor, source_of_backward, tensors
-from layercheck.suites.gradient_causes import causes, count_wrong
-from layercheck.suites.gradient_trials import Trial, reference, training, trial, trials
+from layercheck.suites.evidence import source_of_backward, tensors
+from layercheck.suites.gradient_tensors import verified
+from layercheck.suites.gradient_trials import Trial, training, trial, trials
 from layercheck.tolerances import difference, tolerance
-from layercheck.verdict import Failed, Inconclusive, Passed, fail, skip
-
-_AT_KINK = Cause(
-    "one-sided-at-kink",
-    "forward() has a kink here, and the gradient lies outside the slopes on both sides of it.",
-)
+from layercheck.verdict import Passed, fail, skip
 
 
 def input_gradient(case: Case, name: str) -> Passed:
     """The gradient of every element of this input is right.
 
     backward() is compared with differences of forward(), element by element where the layer's
-    structure allows it and in blocks otherwise, at values of +-2 and of +-10 (or of `--range`).
+    structure allows it and in blocks otherwise, at values of +-2 and of +-10 (or of `--range`);
+    then on a coarse grid and among zeros, ties and extremes, at the smallest layout that the
+    layer accepts (`--thorough`: also at the layout itself).
     Every difference carries an error bound that was measured with it, so there is no tolerance
     to choose, and kinks are told from errors.
 
@@ -41,7 +36,7 @@ def input_gradient(case: Case, name: str) -> Passed:
     formula, a missing factor of the upstream gradient, a sum over the wrong axes, and a forgotten
     path (a shortcut, a mean that depends on the input).
     """
-    return _verified(case, "input", name)
+    return verified(case, "input", name)
 
 
 def learnable_gradient(case: Case, name: str) -> Passed:
@@ -54,7 +49,7 @@ def learnable_gradient(case: Case, name: str) -> Passed:
     The usual causes are a mean where a sum belongs, a sum over the wrong axes, a transposed
     product, and a parameter used twice but differentiated once.
     """
-    return _verified(case, "learnable", name)
+    return verified(case, "learnable", name)
 
 
 def state_gradient(case: Case, name: str) -> Passed:
@@ -64,7 +59,7 @@ def state_gradient(case: Case, name: str) -> Passed:
     belongs to the value after it. The usual cause is a path that is left out: from the new state
     back to the old one, or from the output.
     """
-    return _verified(case, "state", name)
+    return verified(case, "state", name)
 
 
 def linear_in_upstream(case: Case) -> None:
@@ -178,86 +173,6 @@ def _require_autodiff(case: Case) -> None:
     if case.subject.facts.backward == "written":
         skip("backward is written by hand")
     skip("no written backward, and nothing here differentiates NumPy layers")
-
-
-def _verified(case: Case, kind: str, name: str) -> Passed:
-    """Verify one tensor's gradient at every draw."""
-    if kind == "input" and case.is_integer(case.subject.input_names.index(name)):
-        skip(f"{name} holds integers")
-    wide = reference(case)
-    before = wide.evaluations
-    try:
-        done = [(t, _at(t, kind, name)) for t in trials(case)]
-    finally:
-        if wide is not case:
-            case.evaluations += wide.evaluations - before
-    for t, found in done:
-        if found.failed:
-            raise Failed(_finding(t, t.tensor(kind, name), found), found.verified)
-    unclear = [found.inconclusive for _, found in done if found.inconclusive]
-    verified = _together([found.verified for _, found in done])
-    if len(unclear) == len(done):
-        raise Inconclusive(str(unclear[0]), verified)
-    notes = ("the gradient and the differences both vanish",) if done[0][1].is_zero else ()
-    return Passed(notes, verified)
-
-
-def _at(t: Trial, kind: str, name: str) -> Verification:
-    if kind == "state" and t.gradients.states is None:
-        skip("backward takes no upstream gradients of states")
-    tensor = t.tensor(kind, name)
-    value = np.asarray(tensor.value)
-    if not np.isfinite(value).all():
-        skip(f"{name} holds values that are not finite")
-    if value.dtype.kind not in "fc":
-        skip(f"{name} holds {value.dtype} values, which have no gradient")
-    if tensor.gradient is None:
-        _require_place(t.case, tensor)
-        tensor = replace(tensor, gradient=np.zeros_like(value))
-    if np.shape(tensor.gradient) != value.shape:
-        skip("needs shapes.gradients")
-    rng = t.case.rng("gradient", kind, name, t.point.inputs[0].shape if t.point.inputs else 0)
-    blocks: dict[str, Blocks] = t.case.memo(("gradients.blocks", kind, name), dict)
-    found = verify(t.pose(tensor), rng, t.case.options.budget, blocks.get("found"))
-    if found.blocks is not None:
-        blocks["found"] = found.blocks
-    return found
-
-
-def _require_place(case: Case, tensor: Tensor) -> None:
-    """Skip where no gradient can be expected: it was never found."""
-    if tensor.kind != "learnable":
-        skip("backward gives no gradient for it (see shapes.gradients)")
-    slot = next(s for s in case.subject.learnables if s.name == tensor.name)
-    if slot.gradient is None:
-        skip("no gradient was found (see contract.learnables_found)")
-
-
-def _finding(t: Trial, tensor: Tensor, found: Verification) -> Finding:
-    size = int(np.size(tensor.value))
-    wrong = found.wrong or count_wrong(t, tensor)
-    count = f"{wrong:,} of {size:,} elements" if wrong else f"some of {size:,} elements"
-    worst = found.worst
-    place = "" if worst is None else f"; worst at {tensor.where(worst.index)}"
-    if worst is not None and not worst.index and size > 1:
-        place = f"; {tensor.name} as a whole, along a random direction"
-    known = [_AT_KINK] if found.at_kink else causes(t, tensor, worst.index if worst else ())
-    return Finding(
-        f"backward() returns a wrong gradient for {tensor.title}.",
-        where=count + place,
-        source=source_of_backward(t.case),
-        worst=worst,
-        wrong=wrong,
-        cause=known[0] if known else None,
-        other_causes=tuple(known[1:]),
-    )
-
-
-def _together(parts: list[Verified]) -> Verified:
-    """The weakest of what was verified at several draws."""
-    errors = [part.detectable_error for part in parts if part.detectable_error is not None]
-    first = min(parts, key=lambda part: (part.elements, part.individually))
-    return replace(first, detectable_error=max(errors) if errors else None)
 
 
 def _first_trial(case: Case) -> Trial:

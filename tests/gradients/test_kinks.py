@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from layercheck.gradients.structure import Blocks
 from layercheck.gradients.verify import verify
 from tests.gradients.layers import MAX_POOL, Pair, data, pose
 
@@ -69,12 +70,73 @@ def test_a_right_slope_near_a_kink_is_never_accused():
             assert found.verified.elements == 1000
 
 
-def test_kinks_everywhere_are_counted_not_judged():
-    x = np.zeros((30, 20))
-    found = run(slope_at(0, 0.5), x)
+@pytest.mark.parametrize(("slope", "sides"), [(0.25, 0), (1.0, 1), (0.5, 2)])
+def test_kinks_everywhere_are_judged_and_their_convention_is_told(slope, sides):
+    found = run(slope_at(0, slope), np.zeros((30, 20)))
 
     assert not found.failed
-    assert found.inconclusive
+    assert found.verified.at_kinks == found.verified.elements == 600
+    assert found.sides[sides] == sum(found.sides) > 500
+    assert "kink" in found.inconclusive
+
+
+def test_a_wrong_slope_at_kinks_everywhere_is_wrong():
+    found = run(slope_at(0, 1.5), np.zeros((30, 20)))
+
+    assert found.failed
+    assert found.at_kink
+
+
+def shared_among(count):
+    """Backward of a 2x2 maximum that gives ties `count` times what one of them should get."""
+
+    def backward(t, d):
+        largest = MAX_POOL.forward(t[0])[0]
+        tied = t[0] == np.repeat(np.repeat(largest, 2, 0), 2, 1)
+        ties = tied.reshape(t[0].shape[0] // 2, 2, t[0].shape[1] // 2, 2, *t[0].shape[2:])
+        weight = count / ties.sum((1, 3))
+        return (tied * np.repeat(np.repeat(weight * d[0], 2, 0), 2, 1),)
+
+    return backward
+
+
+def tied(rng, *shape):
+    return np.round(rng.uniform(-2, 2, shape) * 2) / 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ties_that_share_a_gradient_are_a_convention(seed):
+    found = run(
+        Pair(MAX_POOL.forward, shared_among(1)), tied(np.random.default_rng(seed), 6, 4, 3, 5)
+    )
+
+    assert not found.failed
+    assert found.sides[2] > 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_ties_that_count_twice_are_wrong(seed):
+    found = run(MAX_POOL, tied(np.random.default_rng(seed), 6, 4, 3, 5))
+
+    assert found.failed
+    assert found.at_kink
+
+
+def test_an_output_is_accused_at_a_kink_only_if_its_block_is_confirmed():
+    """The structure that is given is wrong: each output depends on two elements."""
+
+    def forward(x):
+        return (np.maximum(x, 0) + np.maximum(-np.roll(x, 1, axis=0), 0),)
+
+    def backward(t, d):
+        return (d[0] * (t[0] > 0) - np.roll(d[0], -1, axis=0) * (t[0] < 0),)
+
+    x = np.zeros((6, 5))
+    rng = np.random.default_rng(0)
+    elementwise = Blocks((0, 1), ((0, 1),))
+    found = verify(pose(Pair(forward, backward), (x,), 0, rng), rng, blocks=elementwise)
+
+    assert not found.failed
 
 
 def test_ties_of_a_maximum_are_accepted_when_one_side_is_chosen():
