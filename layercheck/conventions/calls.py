@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from layercheck.calling import call_layer
 from layercheck.conventions.request import Request
-from layercheck.conventions.signatures import Signature, signature_of
+from layercheck.conventions.signatures import Signature, signature_of, takes_list
 from layercheck.conventions.training import Training, is_flag_name, read_training
 from layercheck.conventions.vocabulary import ALWAYS_RATE, INPUT, MEMORY, OUTPUT, RATE, normal
 from layercheck.errors import DeclarationError, QuestionError, TargetError, nearest
@@ -21,13 +21,22 @@ STEP = 2.0**10
 
 @dataclass(frozen=True)
 class ForwardCall:
-    """How the forward pass is called."""
+    """How the forward pass is called.
+
+    Parameters
+    ----------
+    by_name : bool
+        The inputs are keyword arguments.
+    packed : bool
+        Several inputs are one argument, a list.
+    """
 
     method: str
     inputs: tuple[str, ...]
     training: Training
     extra: tuple[tuple[str, Any], ...] = ()
     by_name: bool = False
+    packed: bool = False
 
     def __call__(self, layer: Any, inputs: Arrays, mode: str) -> Any:
         """Run a pass and return what it returned."""
@@ -37,6 +46,8 @@ class ForwardCall:
         if self.by_name:
             keywords.update(zip(self.inputs, inputs, strict=True))
             inputs = ()
+        if self.packed:
+            return call_layer(f"{name}()", getattr(layer, name), list(inputs), **keywords)
         return call_layer(f"{name}()", getattr(layer, name), *inputs, **keywords)
 
     def name(self, mode: str) -> str:
@@ -55,6 +66,8 @@ class BackwardCall:
         What each argument is, in order; those with a keyword are passed by it.
     packed : bool
         Several upstream gradients are one argument, a tuple.
+    packed_inputs : bool
+        Several inputs are one argument, a list.
     step : float
         The learning rate.
     then : str or None
@@ -64,6 +77,7 @@ class BackwardCall:
     method: str
     roles: tuple[tuple[Role, str | None], ...]
     packed: bool = False
+    packed_inputs: bool = False
     step: float = STEP
     then: str | None = None
 
@@ -85,7 +99,7 @@ class BackwardCall:
         """Run backward and return what it returned."""
         supplies: dict[Role, Iterator[Any]] = {
             "upstream": iter((tuple(upstream),) if self.packed else upstream),
-            "input": iter(done.inputs),
+            "input": iter((list(done.inputs),) if self.packed_inputs else done.inputs),
             "output": iter(done.outputs),
             "memory": iter((done.memory,)),
             "rate": iter((self.step,)),
@@ -125,6 +139,9 @@ def read_forward(layer: Any, method: str, request: Request) -> ForwardCall:
             f"{method}(self, x)."
         )
     inputs = tuple(required) or signature.positional[:1]
+    if len(inputs) == 1 < wanted and takes_list(getattr(layer, method), inputs[0]):
+        members = tuple(f"{inputs[0]}{i + 1}" for i in range(wanted))
+        return ForwardCall(method, members, training, tuple(request.call.items()), packed=True)
     leading = signature.positional[: len(inputs)]
     by_name = not signature.variable and leading != inputs
     return ForwardCall(method, inputs, training, tuple(request.call.items()), by_name)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from layercheck.calling import with_place
 from layercheck.conventions.anatomy import Anatomy, dissect, read_only
 from layercheck.conventions.calls import (
     BackwardCall,
@@ -34,7 +35,7 @@ from layercheck.conventions.tree import method_of
 from layercheck.conventions.trials import Bench, find_bench
 from layercheck.conventions.vocabulary import CLEAR, RESET
 from layercheck.copying import copy_object
-from layercheck.errors import DeclarationError, LayerError, nearest
+from layercheck.errors import DeclarationError, LayerError, LayoutError, nearest
 from layercheck.layout import Layout
 from layercheck.outcome import Source
 from layercheck.randomness import seeded
@@ -80,7 +81,7 @@ def adapt_object(request: Request, protocol: Protocol) -> Subject:
         backward = read_backward(
             pristine, protocol.backward, forward.inputs, request, protocol.roles
         )
-        backward = replace(backward, then=protocol.then)
+        backward = replace(backward, then=protocol.then, packed_inputs=forward.packed)
     layouts = request.ordered_layouts(forward.inputs)
     several = False
     base = prepared(pristine, protocol, layouts, request.seed)
@@ -88,6 +89,11 @@ def adapt_object(request: Request, protocol: Protocol) -> Subject:
     if isinstance(bench, LayerError) and protocol.prepare is None:
         protocol, base, bench = _initialised(
             request, pristine, protocol, forward, layouts, (base, bench)
+        )
+    if isinstance(bench, LayerError) and forward.packed:
+        raise LayoutError(
+            f"{request.name} runs neither on {len(layouts)} inputs nor on a list of them: "
+            f"{with_place(bench)}. Write one --layout for each input."
         )
     if isinstance(bench, LayerError):
         anatomy = read_only(request, base, forward, backward)
@@ -201,8 +207,9 @@ def _sources(layer: Any, forward: ForwardCall, backward: BackwardCall | None) ->
     names = {"predict": forward.name("predict"), "forward": forward.method}
     if backward is not None:
         names["backward"] = backward.method
+    told = {"predict": forward.training.told("predict")}
     return {
-        key: source_of(getattr(layer, name), f"{type(layer).__name__}.{name}")
+        key: source_of(getattr(layer, name), f"{type(layer).__name__}.{name}{told.get(key, '')}")
         for key, name in names.items()
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 from layercheck.conventions.places import Place, Step
 from layercheck.conventions.tree import attributes
 from layercheck.conventions.vocabulary import (
+    ALL_PARAMETERS,
     GRADIENTS,
     VALUES,
     is_gradient_of,
@@ -76,6 +77,7 @@ def _candidates(layer: Any, place: Place, names: tuple[str, ...]) -> Iterator[Pl
         yield from _beside(layer, owner, names)
         yield from _in_containers(layer, owner, names, last)
         yield from _of_parameter(layer, owner, names)
+        yield from _of_all(layer, place)
     else:
         yield from _in_container(layer, owner, names, last)
         holder = Place(tuple(path[:-1]))
@@ -142,6 +144,18 @@ def _of_parameter(layer: Any, owner: Place, names: tuple[str, ...]) -> Iterator[
     for attribute in _names_of(owner.find(layer)):
         if normal(attribute) in GRADIENTS | {"g", "d"}:
             yield owner / ("attribute", attribute)
+
+
+def _of_all(layer: Any, place: Place) -> Iterator[Place]:
+    """Yield the array ``grads`` beside one array of all parameters, ``params``."""
+    *path, (_, name) = place.steps
+    if normal(name) not in ALL_PARAMETERS:
+        return
+    owner, shape = Place(tuple(path)), np.shape(place.find(layer))
+    for attribute in _names_of(owner.find(layer)):
+        gradient = owner / ("attribute", attribute)
+        if normal(attribute) in GRADIENTS and np.shape(gradient.find(layer)) == shape:
+            yield gradient
 
 
 def is_parameter_value(layer: Any, place: Place) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from layercheck.conventions.vocabulary import JOINING, SEVERAL, normal
 from layercheck.outcome import Source
 
 
@@ -58,6 +61,43 @@ def signature_of(function: Callable[..., Any]) -> Signature:
         tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
         any(p.kind is p.VAR_KEYWORD for p in parameters),
     )
+
+
+def takes_list(method: Callable[..., Any], name: str) -> bool:
+    """Whether a parameter stands for several arrays: by its annotation, or its name and use."""
+    try:
+        annotation = str(inspect.signature(method).parameters[name].annotation).lower()
+        tree = ast.parse(textwrap.dedent(inspect.getsource(method)))
+    except (KeyError, OSError, TypeError, ValueError, SyntaxError):
+        return False
+    if any(word in annotation for word in ("list", "tuple", "sequence", "iterable")):
+        return True
+    plural = normal(name) in SEVERAL
+    return any(_unpacks(n, name) or (plural and _walks(n, name)) for n in ast.walk(tree))
+
+
+def _unpacks(node: ast.AST, name: str) -> bool:
+    """Whether a statement is ``a, b = name``."""
+    return (
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], (ast.Tuple, ast.List))
+        and _is(node.value, name)
+    )
+
+
+def _walks(node: ast.AST, name: str) -> bool:
+    """Whether a node is a loop over `name`, ``f(*name)``, or joins or adds what is in it."""
+    if isinstance(node, (ast.For, ast.comprehension)):
+        return _is(node.iter, name)
+    if isinstance(node, ast.Call) and node.args:
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else None
+        called = node.func.id if isinstance(node.func, ast.Name) else called
+        return called in JOINING and _is(node.args[0], name)
+    return isinstance(node, ast.Starred) and _is(node.value, name)
+
+
+def _is(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def source_of(item: Any, function: str | None = None) -> Source:

@@ -77,6 +77,17 @@ class Training:
         for flag in self.attributes:
             flag.where.put(layer, flag.value(mode))
 
+    def told(self, mode: str) -> str:
+        """Return how a call of the pass says the mode: ``(training=False)``."""
+        if self.argument is not None:
+            return f"({self.argument.where}={self.argument.value(mode)!r})"
+        if self.methods is not None:
+            return f"() after {self.methods[mode != 'forward']}()"
+        if self.attributes:
+            flag = self.attributes[0]
+            return f"() with {flag.where.name}={flag.value(mode)!r}"
+        return ""
+
     def keywords(self, mode: str) -> dict[str, Any]:
         """Return the keyword argument of the forward pass that says the mode."""
         return {} if self.argument is None else {self.argument.where: self.argument.value(mode)}

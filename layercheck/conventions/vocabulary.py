@@ -26,6 +26,10 @@ INPUT = {
     *("x", "xs", "input", "inputs", "inp", "inputtensor", "inputdata", "layerinput", "aprev"),
     *("data", "features", "bottom"),
 }
+SEVERAL = {"xs", "inputs", "args", "tensors", "arrays", "values", "branches", "ins"}
+JOINING = {"concatenate", "stack", "hstack", "vstack", "dstack"} | {
+    *("zip", "map", "reduce", "enumerate"),
+}
 UPSTREAM = ("dout", "dvalue", "grad", "upstream", "delta", "error", "dldz", "dldy", "dlda", "gy")
 OUTPUT = {"y", "z", "out", "output", "outputs", "top"}
 LABELS = {
@@ -79,6 +83,7 @@ GRADIENTS = {"grads", "gradients", "grad", "gradient", "dparams", "gparams", "pa
     *("paramsgrad", "paramsgrads", "dparameters", "parametergrads", "derivatives", "gradparams"),
     *("gradparameters", "parametersgrad", "parametersgrads", "deltas", "diffs"),
 }
+ALL_PARAMETERS = {"params", "param", "parameters", "parameter", "theta", "flatparams", "learnables"}
 VALUES = {"data", "value", "values", "param", "params", "tensor", "array", "val", "w", "weight"}
 
 LEARNABLE = {

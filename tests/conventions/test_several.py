@@ -178,3 +178,73 @@ def test_several_optional_input_is_used_where_a_layout_is_given():
     assert alone.input_names == ("x",)
     assert both.input_names == ("x", "mask")
     assert not alone.facts.one_pass
+
+
+class Joined:
+    def forward(self, inputs):
+        self.sizes = [x.shape[1] for x in inputs]
+        return np.concatenate(inputs, axis=1)
+
+    def backward(self, dout):
+        return np.split(dout, np.cumsum(self.sizes)[:-1], axis=1)
+
+
+class Product:
+    def forward(self, pair):
+        a, b = pair
+        self.pair = pair
+        return a * b
+
+    def backward(self, dout):
+        return dout * self.pair[1], dout * self.pair[0]
+
+
+class Annotated(Product):
+    def forward(self, x: list[np.ndarray]) -> np.ndarray:
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("layer", [Joined, Product, Annotated])
+def test_several_inputs_may_be_one_list(layer):
+    subject = subject_of(layer(), "BC:4,6", "BC:4,6")
+    found = run(subject)
+
+    x, y = found.inputs
+    d = found.upstream[0]
+    expected = (d[:, :6], d[:, 6:]) if layer is Joined else (d * y, d * x)
+    np.testing.assert_array_equal(found.input_gradients, expected)
+
+
+def test_several_inputs_of_one_list_are_named_after_it():
+    assert subject_of(Joined(), "BC:4,6", "BC:4,3").input_names == ("inputs1", "inputs2")
+
+
+class HandedAgain(Product):
+    def backward(self, inputs, grad_output):
+        a, b = inputs
+        return grad_output * b, grad_output * a
+
+
+def test_several_inputs_of_one_list_are_handed_to_backward_as_one():
+    found = run(subject_of(HandedAgain(), "BC:4,6", "BC:4,6"))
+
+    np.testing.assert_array_equal(found.input_gradients[1], found.upstream[0] * found.inputs[0])
+
+
+class OneArray:
+    def forward(self, inputs):
+        self.inputs = inputs
+        return np.dot(inputs, np.ones((6, 2)))
+
+    def backward(self, dout):
+        return dout @ np.ones((2, 6))
+
+
+def test_one_array_called_inputs_takes_one_layout():
+    with pytest.raises(LayoutError, match=r"1 input \(inputs\), and 2 layouts were given"):
+        subject_of(OneArray(), "BC:4,6", "BC:4,6")
+
+
+def test_a_list_that_does_not_run_says_what_was_raised():
+    with pytest.raises(LayoutError, match=r"on a list of them: forward\(\) raised ValueError"):
+        subject_of(Joined(), "BC:4,6", "BTC:4,2,6")

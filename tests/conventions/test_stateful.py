@@ -523,3 +523,29 @@ class Mse:
 def test_stateful_loss_is_refused_in_one_sentence(layer):
     with pytest.raises(TargetError, match="is a loss"):
         subject_of(layer, "BC:4,6", "BC:4,6")
+
+
+class FlatVector:
+    """All parameters are one array, all gradients another, and names are properties."""
+
+    def __init__(self):
+        self.params = np.random.default_rng(3).normal(size=21)
+        self.grads = np.zeros(21)
+
+    @property
+    def W(self):
+        return self.params[:18].reshape(6, 3)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.params[18:]
+
+    def backward(self, dout):
+        self.grads[:] = np.concatenate([(self.x.T @ dout).ravel(), dout.sum(axis=0)])
+        return dout @ self.W.T
+
+
+def test_stateful_one_array_of_gradients_is_that_of_one_array_of_parameters():
+    found = run(subject_of(FlatVector(), "BC:4,6"))
+
+    np.testing.assert_allclose(found.gradients["params"][18:], found.upstream[0].sum(axis=0))
