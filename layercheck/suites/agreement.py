@@ -12,7 +12,7 @@ from layercheck.case import Case
 from layercheck.layout import Layout
 from layercheck.observations import output_layouts
 from layercheck.subject import Mode
-from layercheck.suites.evidence import source_of_pass
+from layercheck.suites.evidence import name_of_pass
 from layercheck.tolerances import Difference, difference, tolerance
 from layercheck.where import describe_index, labels_for
 
@@ -129,9 +129,7 @@ def _resized(layout: Layout | None, shape: tuple[int, ...]) -> Layout | None:
 
 def called(case: Case, mode: Mode) -> str:
     """Return what the user calls the pass that serves `mode`: ``forward()``, ``predict()``."""
-    source = source_of_pass(case, mode)
-    name = source.function if source is not None else None
-    return f"{(name or mode).rpartition('.')[2]}()"
+    return name_of_pass(case, mode)
 
 
 def passes(case: Case) -> tuple[Mode, ...]:

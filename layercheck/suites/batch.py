@@ -57,7 +57,10 @@ def observations_independent(case: Case) -> Passed:
     for mode in passes(case):
         require_following(case, mode)
         if mode == "forward" and _mixes_in_training(case):
-            notes.append(f"{called(case, mode)} mixes observations in training, predict() does not")
+            notes.append(
+                f"{called(case, mode)} mixes observations in training, "
+                f"{called(case, 'predict')} does not"
+            )
             continue
         _require_not_moved(case, mode)
         if not is_random(case, mode):

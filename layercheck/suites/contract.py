@@ -64,10 +64,16 @@ def _require_returns(call: Callable[[], Any], needs: str, source: Source | None)
         fail(
             str(error),
             source=source_of_error(error, source),
-            fix="Return exactly these, in this order.",
+            fix=_as_expected(str(error)),
         )
     except LayerError:
         skip(f"needs {needs}")
+
+
+def _as_expected(problem: str) -> str:
+    if "where an array is expected" in problem:
+        return "Return NumPy arrays: np.array(...) or np.stack(...) makes one."
+    return "Return exactly these, in this order."
 
 
 def _require_factors(case: Case) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 
 from layercheck.case import Case
 from layercheck.errors import LayerError
-from layercheck.outcome import Source
 from layercheck.subject import Gradients, Mode
 from layercheck.suite import Check, Suite
 from layercheck.suites.dtype_causes import cause_of_dtype, fits, promoting_attribute
 from layercheck.suites.evidence import (
+    name_of_pass,
     output_name,
     source_of_backward,
     source_of_pass,
@@ -65,17 +65,17 @@ def _require_precision_of_complex(case: Case) -> None:
 def _fail_output(case: Case, mode: Mode, name: str, number: int, found: np.dtype[Any]) -> None:
     source = source_of_pass(case, mode)
     fail(
-        f"The {name} of {_called(source, mode)} is {found} where {case.dtype} goes in.",
+        f"The {name} of {name_of_pass(case, mode)} is {found} where {case.dtype} goes in.",
         where=name,
         source=source,
         cause=promoting_attribute(case, mode, number) or cause_of_dtype(case.dtype, found),
-        fix="Make arrays with dtype=x.dtype, and constants plain Python numbers.",
+        fix=f"Make arrays with dtype={case.subject.input_names[0]}.dtype, and constants plain "
+        f"Python numbers.{_only(found)}",
     )
 
 
-def _called(source: Source | None, mode: Mode) -> str:
-    name = source.function if source is not None else None
-    return f"{(name or mode).rpartition('.')[2]}()"
+def _only(found: np.dtype[Any]) -> str:
+    return " A layer for float64 alone: --dtype float64." if found == np.float64 else ""
 
 
 def gradients(case: Case) -> None:
@@ -149,7 +149,8 @@ def states(case: Case) -> None:
             source = source_of_pass(case, mode)
             found = np.asarray(new).dtype
             fail(
-                f"{_called(source, mode)} turns state {slot.name} from {old.dtype} into {found}.",
+                f"{name_of_pass(case, mode)} turns state {slot.name} from {old.dtype} into "
+                f"{found}.",
                 where=f"state {slot.name}",
                 source=source,
                 cause=cause_of_dtype(old.dtype, found),

@@ -89,6 +89,14 @@ def source_of_pass(case: Case, mode: Mode) -> Source | None:
     return sources.get(mode) or sources.get(other)
 
 
+def name_of_pass(case: Case, mode: Mode) -> str:
+    """Return what the user calls a pass: ``forward()``, ``forward(training=False)``."""
+    source = source_of_pass(case, mode)
+    name = (source.function if source is not None else None) or mode
+    head, _, rest = name.partition("(")
+    return f"{head.rpartition('.')[2]}({rest or ')'}"
+
+
 def source_of_backward(case: Case) -> Source | None:
     """Return where backward is written."""
     return case.subject.sources.get("backward")

@@ -14,6 +14,7 @@ from layercheck.errors import LayerError
 from layercheck.outcome import Finding, Source
 from layercheck.subject import Mode
 from layercheck.suites.evidence import (
+    name_of_pass,
     output_name,
     source_of_backward,
     source_of_pass,
@@ -102,11 +103,10 @@ def _values(case: Case, point: Point, mode: Mode, backward: bool) -> Iterator[Va
     usual = point is case.point()
     evaluation = case.base(mode) if usual else case.evaluate(point, mode)
     source = source_of_pass(case, mode)
-    called = ((source.function if source else None) or mode).rpartition(".")[2]
     layout = point.layouts[0] if point.layouts else None
     for number, z in enumerate(evaluation.outputs):
         name = partial(describe_index, labels=labels_for(np.shape(z), layout), name="z")
-        what = f"The {output_name(number, len(evaluation.outputs))} of {called}()"
+        what = f"The {output_name(number, len(evaluation.outputs))} of {name_of_pass(case, mode)}"
         yield Values(what, np.asarray(z), name, source)
     if backward:
         found = (

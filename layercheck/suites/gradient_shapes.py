@@ -25,7 +25,20 @@ def fail_raised(
         where=f"at {sizes(case, layouts)}",
         source=source_of_error(error, source),
         details=line_of_error(error),
+        fix=_integers(case, error),
     )
+
+
+def _integers(case: Case, error: LayerError) -> str | None:
+    """Return how to give indices, where floating inputs were used as such."""
+    if not (isinstance(error.original, IndexError) and "must be of integer" in str(error.original)):
+        return None
+    names = case.subject.input_names
+    floating = [name for i, name in enumerate(names) if not case.is_integer(i)]
+    if not floating:
+        return None
+    option = "0:10" if len(names) == 1 else f"{floating[0]}=0:10"
+    return f"If {' or '.join(floating)} holds indices, say in which range: --integers {option}."
 
 
 def require_gradient_shape(tensor: Tensor, source: Source | None, evaluation: Evaluation) -> None:

@@ -14,6 +14,7 @@ from layercheck.outcome import Source
 from layercheck.subject import Evaluation, Mode
 from layercheck.suite import Check, Suite
 from layercheck.suites.evidence import (
+    name_of_pass,
     output_name,
     source_of_backward,
     source_of_pass,
@@ -63,7 +64,7 @@ def _require_runs(case: Case, mode: Mode) -> None:
 def _require_callable(case: Case, source: Source | None, name: str) -> None:
     """Skip where the arguments do not fit: that is what contract.signatures asks."""
     called = (source.function if source else None) or name
-    start = f"{called.rpartition('.')[2]}("
+    start = f"{called.partition('(')[0].rpartition('.')[2]}("
     if any(problem.startswith(start) for problem in case.subject.facts.signatures):
         skip("needs contract.signatures")
 
@@ -79,32 +80,41 @@ def forward_matches_predict(case: Case) -> None:
         skip("predict and forward are one pass")
     first, second = case.base("predict"), case.base("forward")
     source = source_of_pass(case, "forward")
-    _require_same_sizes(first, second, source)
+    names = name_of_pass(case, "predict"), name_of_pass(case, "forward")
+    _require_same_sizes(names, first, second, source)
     if not case.subject.states and not case.is_random and keeps_observations_apart(case):
-        _require_same_values(case, first, second, source)
+        _require_same_values(case, names, first, second, source)
 
 
-def _require_same_sizes(first: Evaluation, second: Evaluation, source: Source | None) -> None:
+def _require_same_sizes(
+    names: tuple[str, str], first: Evaluation, second: Evaluation, source: Source | None
+) -> None:
+    predict, forward = names
     shapes = [[np.shape(z) for z in done.outputs] for done in (first, second)]
     if len(shapes[0]) != len(shapes[1]):
         fail(
-            f"predict() returns {len(shapes[0])} outputs and forward() {len(shapes[1])}.",
+            f"{predict} returns {len(shapes[0])} outputs and {forward} {len(shapes[1])}.",
             source=source,
             fix="Return the same outputs from both.",
         )
     for number, (a, b) in enumerate(zip(*shapes, strict=True)):
         if a != b:
             fail(
-                f"The {output_name(number, len(shapes[0]))} has shape {a} in predict() and "
-                f"{b} in forward().",
+                f"The {output_name(number, len(shapes[0]))} has shape {a} in {predict} and "
+                f"{b} in {forward}.",
                 source=source,
                 fix="Return the same sizes from both.",
             )
 
 
 def _require_same_values(
-    case: Case, first: Evaluation, second: Evaluation, source: Source | None
+    case: Case,
+    names: tuple[str, str],
+    first: Evaluation,
+    second: Evaluation,
+    source: Source | None,
 ) -> None:
+    predict, forward = names
     count = len(first.outputs)
     bounds = map(max, limits(case, first), limits(case, second))
     for number, (a, b, limit, layout) in enumerate(
@@ -114,11 +124,12 @@ def _require_same_values(
         if found is not None:
             labels = labels_for(np.shape(a), layout)
             fail(
-                f"forward() and predict() return another {output_name(number, count)} for the "
+                f"{forward} and {predict} return another {output_name(number, count)} for the "
                 "same input, though the layer is neither random nor stateful.",
                 where=f"{found.wrong} of {np.size(a)} elements; worst at "
                 f"{describe_index(found.worst.index, labels, 'z')}: "
-                f"{found.worst.analytic:.6g} in forward(), {found.worst.numeric:.6g} in predict()",
+                f"{found.worst.analytic:.6g} in {forward}, "
+                f"{found.worst.numeric:.6g} in {predict}",
                 source=source,
                 worst=found.worst,
                 wrong=found.wrong,

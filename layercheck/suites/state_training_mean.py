@@ -9,7 +9,7 @@ import numpy as np
 from layercheck.case import Case, Point
 from layercheck.errors import LayerError
 from layercheck.subject import Mode
-from layercheck.suites.evidence import source_of_pass
+from layercheck.suites.evidence import name_of_pass, source_of_pass
 from layercheck.tolerances import ROUNDING
 from layercheck.verdict import Passed, fail, skip
 
@@ -97,10 +97,12 @@ def _require_mean_of_one(case: Case, masks: np.ndarray) -> None:
     if abs(mean - 1) <= SIGMAS * error + ROUNDING * case.eps:
         return
     levels = np.unique(masks.round(6))
+    predict = name_of_pass(case, "predict")
     drawn = f"its values are {levels[0]:g} and {levels[1]:g}" if len(levels) == 2 else ""
     fail(
-        f"forward() multiplies by a random mask of mean {mean:.4g}, and predict() by 1.",
+        f"{name_of_pass(case, 'forward')} multiplies by a random mask of mean {mean:.4g}, and "
+        f"{predict} by 1.",
         where="; ".join(filter(None, [f"{mean:.4g} +- {error:.1g} over {SEEDS} seeds", drawn])),
         source=source_of_pass(case, "forward"),
-        fix=f"Divide the mask by {mean:.3g}, or multiply by it in predict().",
+        fix=f"Divide the mask by {mean:.3g}, or multiply by it in {predict}.",
     )

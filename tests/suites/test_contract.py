@@ -245,6 +245,7 @@ def test_signatures_ask_for_arrays():
     finding = finding_of(signatures, make_case(ReturnsList, "BC:4,6"))
 
     assert finding.what == "predict() returned a list where an array is expected."
+    assert str(finding.fix).startswith("Return NumPy arrays")
 
 
 @pytest.mark.parametrize(

@@ -466,3 +466,22 @@ def test_unknown_sizes_are_skipped_where_data_are_given():
     case = make_case(PRelu, "BC:?,3", data={"x": np.ones((4, 3))})
 
     assert "--data" in reason_of(unknown_sizes, case)
+
+
+class Lookup:
+    def __init__(self):
+        self.W = np.linspace(-1, 1, 30).reshape(10, 3)
+
+    def forward(self, tokens):
+        self.tokens = tokens
+        return self.W[tokens]
+
+    def backward(self, dout):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.tokens, dout)
+
+
+def test_indices_that_are_floating_are_asked_for():
+    finding = finding_of(predict, make_case(Lookup, "BT:4,5"))
+
+    assert finding.fix == "If tokens holds indices, say in which range: --integers 0:10."

@@ -432,3 +432,36 @@ def test_a_mask_that_hardly_ever_drops_is_not_judged():
     reasons = [reason_of(training_mean, case) for case in cases if case.is_random]
 
     assert any("too rarely" in reason for reason in reasons)
+
+
+class FlaggedMask:
+    def forward(self, x, training=True):
+        self.mask = (np.random.random(x.shape) < 0.5) if training else np.ones_like(x)
+        return x * self.mask
+
+    def backward(self, dout):
+        return dout * self.mask
+
+
+class SwitchedMask(FlaggedMask):
+    training = True
+
+    def forward(self, x):
+        return super().forward(x, self.training)
+
+    def train(self):
+        self.training = True
+
+    def eval(self):
+        self.training = False
+
+
+@pytest.mark.parametrize(
+    ("layer", "predict"),
+    [(FlaggedMask, "forward(training=False)"), (SwitchedMask, "forward() after eval()")],
+)
+def test_a_pass_of_prediction_is_called_as_the_layer_is_told(layer, predict):
+    finding = finding_of(training_mean, make_case(layer, "BC:9,11"))
+
+    assert finding.what.startswith("forward() multiplies by a random mask of mean ")
+    assert f", and {predict} by 1." in finding.what
