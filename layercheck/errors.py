@@ -122,5 +122,5 @@ def describe(error: BaseException) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or nothing."""
     spellings = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(name.lower(), spellings, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(name.lower(), spellings, n=1, cutoff=0.55)
     return f" Did you mean {spellings[found[0]]!r}?" if found else ""

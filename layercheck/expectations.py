@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from layercheck.errors import UsageError
+from layercheck.errors import UsageError, nearest
 from layercheck.events import CheckFinished, CheckStarted, Event
 from layercheck.outcome import Finding, Outcome, Question, Result
 
@@ -61,9 +61,11 @@ def require_expected(expected: Iterable[str], known: Collection[str]) -> None:
     """Raise `UsageError` where an expected failure names no check or case of any layer."""
     for id in expected:
         if id not in known:
+            start = id.partition(":")[0].rstrip(".")
+            near = [name for name in known if name.startswith((f"{start}.", f"{start}:"))]
             raise UsageError(
-                f"No check is called {id!r} (--expect-fail). "
-                f"Known here: {', '.join(sorted(known))}."
+                f"No check is called {id!r} (--expect-fail).{nearest(id, known)} "
+                f"Known here: {', '.join(sorted(near or known))}."
             )
 
 

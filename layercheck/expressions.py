@@ -85,9 +85,14 @@ def _evaluate(name: str, text: str, seed: int, option: str) -> Any:
 def _explain(name: str, text: str, option: str, error: BaseException) -> str:
     reason = f"SyntaxError: {error.msg}" if isinstance(error, SyntaxError) else describe(error)
     as_text = shlex.quote(f"{name}={text!r}")
+    module = (
+        "check a function of your module that builds the layer (FILE.py::FUNCTION), "
+        if isinstance(error, NameError)
+        else ""
+    )
     return (
         f"{option} {name} does not evaluate: {text!r} raised {reason.splitlines()[0]}. "
         "Write a Python expression with np and rng in scope, "
-        f"as in {option} '{name}=rng.normal(size=(20, 7))', or quote a string twice, "
+        f"as in {option} '{name}=rng.normal(size=(20, 7))', {module}or quote a string twice, "
         f"as in {option} {as_text}."
     )

@@ -249,8 +249,7 @@ def _require_size(size: Any, labels: str) -> int | None:
 def _require_labels(labels: str) -> None:
     unknown = [label for label in dict.fromkeys(labels) if label not in LABELS]
     if unknown:
-        upper = labels.upper()
-        hint = f" Did you mean {upper!r}?" if set(upper) <= set(LABELS) else ""
+        hint = _meant(labels.upper())
         raise LayoutError(
             f"The layout {labels!r} has the unknown label{'s' if len(unknown) > 1 else ''} "
             f"{', '.join(map(repr, unknown))}.{hint} {_known_labels()}"
@@ -265,6 +264,14 @@ def _require_labels(labels: str) -> None:
         raise LayoutError(
             f"The layout {labels!r} has {len(labels)} axes; arrays have at most {MAX_RANK}."
         )
+
+
+def _meant(labels: str) -> str:
+    """Return the format that the letters of other libraries mean: BCSS for NCHW."""
+    depth = "S" if "H" in labels else "C"
+    meant = labels.translate(str.maketrans("NHWLD", f"BSST{depth}"))
+    fits = all(c in LABELS and (c in REPEATABLE or meant.count(c) == 1) for c in meant)
+    return f" Did you mean {meant!r}?" if fits else ""
 
 
 def _require_one_size_a_label(labels: str, sizes: tuple[int | None, ...]) -> None:

@@ -84,6 +84,11 @@ def test_init_shows_a_quoting_that_a_shell_turns_into_the_string():
     assert evaluate_init(split_assignments([word])) == {"mode": "it's so"}
 
 
+def test_init_of_a_name_of_the_module_says_to_write_a_function():
+    with pytest.raises(UsageError, match=r"check a function of your module that builds the layer"):
+        evaluate_init({"layers": "[Linear(4, 7), ReLU()]"})
+
+
 def test_init_messages_name_the_option():
     with pytest.raises(UsageError, match="--call pool does not evaluate"):
         evaluate_init({"pool": "1 +"}, option="--call")
