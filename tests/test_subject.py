@@ -203,7 +203,7 @@ def test_a_pass_that_returns_no_array_is_said():
         def predict(self, x):
             return None
 
-    with pytest.raises(ReturnError, match="returned a NoneType where an array is expected"):
+    with pytest.raises(ReturnError, match="returned None where an array is expected"):
         case_of(ReturnsNone(), "BC:4,3").attempt("predict")
 
 

@@ -5,7 +5,7 @@ Also composition: a learnable or a state may be another layer, whose arrays coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from layercheck.calling import call_layer
 from layercheck.conventions.live import builder
 from layercheck.conventions.places import Place
 from layercheck.conventions.request import Request
-from layercheck.conventions.returns import NUMBERS, not_numbers, returned
+from layercheck.conventions.returns import as_arrays
 from layercheck.conventions.signatures import Signature, signature_of, source_of
 from layercheck.conventions.tree import method_of
 from layercheck.conventions.vocabulary import BACKWARD, DERIVATIVE
@@ -94,12 +94,12 @@ class NativeDriver:
         wanted = self.outputs + (name == "forward" and self.has_backward)
         may_ignore = name == "forward" and not self.has_backward
         if len(things) == self.outputs + 1 and (may_ignore or wanted == len(things)):
-            return _as_arrays(layer, name, things[:-1]), things[-1]
+            return as_arrays(getattr(layer, name), name, things[:-1]), things[-1]
         if len(things) != wanted:
             memory = " and memory" if wanted > self.outputs else ""
             outputs = f"{self.outputs} output{'s' * (self.outputs != 1)}"
             raise _returned(layer, name, things, f"expected {wanted}: {outputs}{memory}")
-        return _as_arrays(layer, name, things), None
+        return as_arrays(getattr(layer, name), name, things), None
 
     def pull_back(
         self, layer: Any, done: Pass, upstream: Arrays, state_upstream: Arrays | None
@@ -134,21 +134,6 @@ def _returned(layer: Any, name: str, things: Sequence[Any], wanted: str) -> Retu
     count = f"{len(things)} value{'s' * (len(things) != 1)}"
     source = source_of(getattr(layer, name))
     return ReturnError(f"{name}()", f"returned {count}; {wanted}.", source.file, source.line)
-
-
-def _as_arrays(layer: Any, name: str, things: Iterable[Any]) -> Arrays:
-    """Require arrays; a numpy scalar counts as an array without axes."""
-    arrays = []
-    for thing in things:
-        if isinstance(thing, np.generic):
-            thing = np.asarray(thing)
-        if not isinstance(thing, np.ndarray):
-            message = f"returned a {type(thing).__name__} where an array is expected."
-            raise returned(getattr(layer, name), name, message)
-        if thing.dtype.kind not in NUMBERS:
-            raise returned(getattr(layer, name), name, not_numbers(thing))
-        arrays.append(thing)
-    return tuple(arrays)
 
 
 def places(layer: Any, kind: str, path: Place | None = None) -> list[Place]:

@@ -19,23 +19,22 @@ NUMBERS = "fciub"
 
 
 def as_arrays(method: Callable[..., Any], name: str, things: Iterable[Any]) -> Arrays:
-    """Require arrays; a numpy scalar counts as an array without axes."""
-    arrays = []
-    for thing in things:
-        if isinstance(thing, np.generic):
-            thing = np.asarray(thing)
-        if not isinstance(thing, np.ndarray):
-            what = "None" if thing is None else f"a {type(thing).__name__}"
-            raise returned(method, name, f"returned {what} where an array is expected.")
-        if thing.dtype.kind not in NUMBERS:
-            raise returned(method, name, not_numbers(thing))
-        arrays.append(thing)
-    return tuple(arrays)
+    """Require arrays of numbers; a numpy scalar counts as an array without axes."""
+    return tuple(_as_array(method, name, thing) for thing in things)
 
 
-def not_numbers(array: np.ndarray) -> str:
-    """Say what is wrong with an array of objects, text or records."""
-    return f"returned an array of dtype {array.dtype} where numbers are expected."
+def _as_array(method: Callable[..., Any], name: str, thing: Any) -> np.ndarray:
+    if isinstance(thing, np.generic):
+        thing = np.asarray(thing)
+    if not isinstance(thing, np.ndarray):
+        what = "None" if thing is None else f"a {type(thing).__name__}"
+        raise returned(method, name, f"returned {what} where an array is expected.")
+    if isinstance(thing, np.ma.MaskedArray):
+        raise returned(method, name, "returned a masked array; fill it, as in z.filled(0).")
+    if thing.dtype.kind not in NUMBERS:
+        what = f"an array of dtype {thing.dtype}"
+        raise returned(method, name, f"returned {what} where numbers are expected.")
+    return thing if type(thing) is np.ndarray else thing.view(np.ndarray)
 
 
 def returned(method: Callable[..., Any], name: str, problem: str) -> ReturnError:

@@ -196,7 +196,7 @@ ARRAYS = (
             def predict(self, x):
                 return np.ma.masked_greater(super().predict(x), 0.5)
         """,
-        "",
+        r"predict\(\) returned a masked array",
         BUILT,
     ),
     Fault(
