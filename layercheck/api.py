@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from layercheck.case import Options
-from layercheck.errors import LayercheckError
-from layercheck.events import RunFinished
-from layercheck.layout import Layout, parse_layout_option
-from layercheck.loading import LoadedTarget, loaded_object
+from layercheck.calls import Call, called_run, make_called_plan
+from layercheck.errors import LayercheckError, UsageError
+from layercheck.events import BugFound, Event, RunFinished
+from layercheck.isolation.limits import require_limits
+from layercheck.layout import Layout
+from layercheck.loading import loaded_layer
 from layercheck.outcome import Outcome, Result, RunResult
-from layercheck.plan import Plan, TargetPlan, require_known
 from layercheck.plugins import load_suites
 from layercheck.runner import run
-from layercheck.settings import (
-    require_dtypes,
-    require_integers,
-    require_options,
-    require_range,
-)
+from layercheck.surroundings import Surroundings
 
 
 class CheckFailure(LayercheckError, AssertionError):
@@ -97,13 +90,18 @@ def check_layer(
     budget: int = 64,
     thorough: bool = False,
     gpu: bool = False,
+    isolate: bool = False,
+    timeout: float | None = None,
+    time_limit: float | None = None,
+    memory: int | str | None = None,
 ) -> Report:
     """Check whether a layer is right.
 
     Parameters
     ----------
-    layer : object, class, function or (forward, backward)
-        The layer; a class is built with `init`.
+    layer : object, class, function, (forward, backward) or str
+        The layer; a class is built with `init`. Text is a target, as on the command line:
+        ``"path/to/layer.py::Name"`` or ``"package.module:Name"``.
     *layouts : str or Layout
         One for each input, in order: ``"SSCB:24,24,20,128"`` or ``"name=CB:7,4"``.
     init, call : mapping, optional
@@ -130,6 +128,14 @@ def check_layer(
         Verify gradients among zeros, ties and extremes at the full layout, too.
     gpu : bool
         GPU findings are failures.
+    isolate : bool
+        Check in a process of its own, so that a layer that crashes or hangs is survived. The
+        layer must be one that can be built there: text, or an importable class or function;
+        `init` and `call` hold numbers, strings, arrays, and lists or dicts of them.
+    timeout, time_limit : float, optional
+        With `isolate`: the seconds that one call of the layer may take (60), and the run.
+    memory : int or str, optional
+        With `isolate`: the bytes that its process may hold, or text as ``"4G"``.
 
     Returns
     -------
@@ -151,82 +157,62 @@ def check_layer(
     >>> bool(layercheck.check_layer(Double(), "CB:5,4"))
     True
     """
-    suites, _ = load_suites()
-    expected = dict(expected_failures or {})
-    require_known(only, suites, "only")
-    require_known(skip, suites, "skip")
-    require_known(expected, suites, "expected_failures")
-    loaded = loaded_object(layer)
-    parsed = tuple(_layout(layout) for layout in layouts)
-    arguments = {
-        "init": init,
-        "call": call,
-        "learnable": learnable,
-        "declare": declare,
-        "range": range,
-        "integers": integers,
-        "seed": seed,
-    }
-    target = TargetPlan(
-        loaded=loaded,
-        layouts=parsed,
-        init=init or {},
-        call=call or {},
-        learnables={k: tuple(v) for k, v in (learnable or {}).items()},
-        declared=declare or {},
-        rerun=_rerun(loaded, layouts, arguments),
-    )
-    plan = Plan(
-        targets=(target,),
-        suites=suites,
-        dtypes=require_dtypes(dtypes),
-        only=tuple(only),
-        skip=tuple(skip),
-        expected=expected,
-        options=require_options(
-            Options(
-                ranges=_per_input(range, require_range),
-                integers=_per_input(integers, require_integers),
-                data=_per_input(data, np.asarray),
-                budget=budget,
-                thorough=thorough,
-                gpu=gpu,
-            )
-        ),
+    given = Call(
+        layouts=layouts,
+        init=init,
+        call=call,
+        learnable=learnable,
+        declare=declare,
+        dtypes=dtypes,
+        range=range,
+        integers=integers,
+        data=data,
+        only=only,
+        skip=skip,
+        expected_failures=expected_failures or {},
         seed=seed,
-        command=target.rerun("", None) if target.rerun else "",
+        budget=budget,
+        thorough=thorough,
+        gpu=gpu,
     )
-    for event in run(plan):
+    limits = {"timeout": timeout, "time_limit": time_limit, "memory": memory}
+    if isolate:
+        events = called_run(layer, given, require_limits(limits)).events()
+    else:
+        _require_no_limits(limits)
+        events = _events_here(layer, given)
+    return Report(_followed(events))
+
+
+def _events_here(layer: Any, call: Call) -> Iterator[Event]:
+    """The events of a run in this process, which is left as it was."""
+    suites, _ = load_suites()
+    plan = make_called_plan(call, suites, lambda: loaded_layer(layer))
+    surroundings = Surroundings()
+    try:
+        yield from run(plan)
+    finally:
+        surroundings.put_back()
+
+
+def _followed(events: Iterator[Event]) -> RunResult:
+    """Return the result at the end of `events`; raise what the run cannot answer."""
+    result = None
+    for event in events:
+        if isinstance(event, BugFound):
+            raise RuntimeError(f"layercheck itself failed:\n{event.traceback}")
         if isinstance(event, RunFinished):
             result = event.result
+    assert result is not None
     if result.interrupted:
         raise KeyboardInterrupt
-    return Report(result)
+    return result
 
 
-def _layout(layout: str | Layout) -> tuple[str | None, Layout]:
-    return (None, layout) if isinstance(layout, Layout) else parse_layout_option(layout)
-
-
-def _per_input(value: Any, convert: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return a mapping input name -> value; "" stands for every input."""
-    if value is None:
-        return {}
-    if isinstance(value, Mapping):
-        return {str(name): convert(item) for name, item in value.items()}
-    return {"": convert(value)}
-
-
-def _rerun(
-    loaded: LoadedTarget, layouts: Sequence[Any], arguments: Mapping[str, Any]
-) -> Callable[[str, str | None], str]:
-    """Return how the call is written again for one check."""
-
-    def rerun(id: str, dtype: str | None) -> str:
-        parts = [loaded.name, *(repr(str(layout)) for layout in layouts)]
-        parts += [f"{key}={value!r}" for key, value in arguments.items() if value is not None]
-        parts += [f"dtypes=({dtype!r},)"] if dtype else []
-        parts += [f"only=({id!r},)"] if id else []
-        return f"layercheck.check_layer({', '.join(parts)})"
-
-    return rerun
+def _require_no_limits(limits: Mapping[str, Any]) -> None:
+    given = [name for name, value in limits.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"{given[0]} cannot be kept in this process. Pass isolate=True, or leave out "
+            f"{given[0]}."
+        )

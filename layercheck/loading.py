@@ -95,6 +95,17 @@ def load_targets(text: str) -> list[LoadedTarget]:
     return list(loading.targets)
 
 
+def loaded_layer(layer: Any) -> LoadedTarget:
+    """Return a layer that is given as text or as an object."""
+    if not isinstance(layer, str):
+        return loaded_object(layer)
+    (found, *others) = load_targets(layer)
+    if others:
+        names = ", ".join(each.target for each in (found, *others))
+        raise TargetError(f"{layer!r} names {len(others) + 1} layers: {names}. Name one of them.")
+    return found
+
+
 def loaded_object(obj: Any) -> LoadedTarget:
     """Return a layer that is given as an object, a class or (forward, backward) functions."""
     if isinstance(obj, tuple) and len(obj) == 2 and all(isinstance(f, FunctionType) for f in obj):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from layercheck.arguments import make_plan
+from layercheck.calls import Call, make_called_plan
 from layercheck.checking import Checking
 from layercheck.errors import CallUnavailable, UsageError, describe
 from layercheck.isolation.guard import has_children, limit_address_space, own_streams, protect
@@ -30,7 +31,8 @@ from layercheck.isolation.protocol import (
     Started,
     Task,
 )
-from layercheck.loading import Loading, load_place
+from layercheck.isolation.values import decode
+from layercheck.loading import LoadedTarget, Loading, load_place
 from layercheck.outcome import Outcome, Question, Result
 from layercheck.plan import Plan
 from layercheck.plugins import load_suites
@@ -55,7 +57,7 @@ def main() -> None:
         with own_streams():
             work.do()
     except UsageError as error:
-        link.send(Refused(str(error), fatal=not work.is_loading))
+        link.send(Refused(str(error), type(error).__name__, fatal=not work.is_loading))
     except Exception:
         link.send(Bug(traceback.format_exc()))
     link.send(Done())
@@ -84,8 +86,6 @@ class _Work:
         """Load, build, and ask what has not been asked."""
         files = _files()
         plan = self._plan()
-        if plan is None:
-            return
         if self._task.memory is not None:
             limit_address_space(self._task.memory)
         prepared, raised = self._prepared(plan), dict(self._task.raised)
@@ -99,14 +99,17 @@ class _Work:
                 self._ask(checking, question)
         self._look_around(files)
 
-    def _plan(self) -> Plan | None:
-        """The plan with one layer; None where the place holds none and needs none."""
-        arguments = self._task.arguments
-        assert arguments is not None
-        plan = make_plan(arguments, self._suites, self._task.command, self._load)
-        return plan if plan.targets else None
+    def _plan(self) -> Plan:
+        """The plan with one layer; raises an empty `UsageError` where there is none to find."""
+        task = self._task
+        sys.path += [folder for folder in task.path if folder not in sys.path]
+        if task.arguments is not None:
+            return make_plan(task.arguments, self._suites, task.command, self._load_one)
+        call = Call(**{name: decode(value) for name, value in task.called.items()})
+        return make_called_plan(call, self._suites, self._load)
 
-    def _load(self, _: tuple[str, ...]) -> Loading:
+    def _load(self) -> LoadedTarget:
+        """Import the place, say what it holds, and return the first layer."""
         self.is_loading = True
         self._link.pulse.begin(f"the import of {self._task.place}")
         try:
@@ -114,7 +117,12 @@ class _Work:
         finally:
             self._link.pulse.end()
         self._link.send(Found(tuple(each.target for each in found)))
-        return Loading(tuple(found[:1]), ())
+        if not found:
+            raise UsageError("")
+        return found[0]
+
+    def _load_one(self, _: tuple[str, ...]) -> Loading:
+        return Loading((self._load(),), ())
 
     def _prepared(self, plan: Plan) -> Prepared:
         (target,) = plan.targets

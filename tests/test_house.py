@@ -61,6 +61,7 @@ ROOMS = (
     "runner",
     "arrays",
     "arguments",
+    "calls",
     "worker",
     "reports",
     "explain",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from layercheck import errors
 from layercheck.errors import UsageError
 from layercheck.events import CheckStarted
 from layercheck.isolation.deaths import Death
@@ -30,7 +31,10 @@ _MOST_DEATHS = 2
 
 
 class Unusable(Exception):
-    """The layer cannot be checked at all; the message says why, empty where there is no layer."""
+    """The layer cannot be checked at all; the message says why, empty where there is no layer.
+
+    Its argument is the text, or the error that says it.
+    """
 
 
 @dataclass
@@ -127,7 +131,7 @@ class Life:
                 self.others += message.targets[1:]
                 self.task = replace(self.task, place=message.targets[0], takes_all=False)
             elif isinstance(message, Refused):
-                raise (UsageError if message.fatal else Unusable)(message.message)
+                raise _refusal(message)
             elif isinstance(message, Ready):
                 self.ready = message
             elif isinstance(message, Bug):
@@ -204,6 +208,14 @@ class Life:
     def _give_up(self, questions: list[Question], reason: str) -> Iterator[Result]:
         for question in questions:
             yield _incomplete(question, f"It was not run. {reason}")
+
+
+def _refusal(refused: Refused) -> Exception:
+    kind = getattr(errors, refused.kind, UsageError)
+    if not (isinstance(kind, type) and issubclass(kind, UsageError)):
+        kind = UsageError
+    error = kind(refused.message)
+    return error if refused.fatal else Unusable(error)
 
 
 def _incomplete(

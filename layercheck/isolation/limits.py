@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from layercheck.errors import UsageError
 from layercheck.memory import free_memory, parse_memory
@@ -44,6 +46,12 @@ class Limits:
             return self.memory
         free = free_memory()
         return None if free is None else int(free * _SHARE_OF_FREE)
+
+
+def require_limits(given: Mapping[str, Any]) -> Limits:
+    """Return the limits that are given as values; raises `UsageError`."""
+    texts = {name: None if value is None else str(value) for name, value in given.items()}
+    return Limits.parse(**texts)
 
 
 @dataclass(frozen=True)

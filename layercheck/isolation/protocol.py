@@ -79,6 +79,8 @@ class Task:
         Why the layer cannot even be built.
     memory : int or None
         The limit in bytes.
+    path : tuple of str
+        Folders that are importable beside the worker's own.
     environ : mapping
         Variables of the environment to be put back, None to be removed.
     """
@@ -94,6 +96,7 @@ class Task:
     refused: Mapping[str, str] = field(default_factory=dict)
     broken: str | None = None
     memory: int | None = None
+    path: Texts = ()
     environ: Mapping[str, str | None] = field(default_factory=dict)
 
 
@@ -170,9 +173,13 @@ class Noted:
 
 @dataclass(frozen=True)
 class Refused:
-    """It cannot be carried out; `fatal` where that holds for every layer of the run."""
+    """It cannot be carried out; `fatal` where that holds for every layer of the run.
+
+    `kind` is the name of the error.
+    """
 
     message: str
+    kind: str
     fatal: bool
 
 
@@ -189,6 +196,13 @@ class Done:
 
 
 Message = Task | Ready | Found | Started | Asked | Answered | Noted | Refused | Bug | Done
+_SCALARS: dict[Any, Any] = {
+    str: str,
+    bool: bool,
+    int: int,
+    float: (int, float),
+    complex: (int, float),
+}
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in typing.get_args(Message)}
 
 
@@ -233,22 +247,28 @@ def _hints(kind: type) -> dict[str, Any]:
 def _typed(kind: Any, value: Any) -> Any:
     """Return `value`, read from JSON, as the annotation `kind` says."""
     origin = typing.get_origin(kind)
-    if value is None or kind is Any:
+    if kind is Any:
         return value
     if origin in (typing.Union, types.UnionType):
         (kind,) = [each for each in typing.get_args(kind) if each is not type(None)]
-        return _typed(kind, value)
+        return None if value is None else _typed(kind, value)
     if origin is tuple:
         item = typing.get_args(kind)[0]
-        return tuple(_typed(item, each) for each in value)
+        return tuple(_typed(item, each) for each in _require(value, list))
     if origin is not None and issubclass(origin, Mapping):
         item = typing.get_args(kind)[1]
         return {key: _typed(item, each) for key, each in value.items()}
     if dataclasses.is_dataclass(kind):
         hints = _hints(typing.cast(type, kind))
         return kind(**{name: _typed(hints[name], each) for name, each in value.items()})  # type: ignore[operator]
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
     if kind is complex and isinstance(value, dict):
         return complex(*value["complex"])
+    if issubclass(kind, Enum):
+        return kind(value)
+    return _require(value, _SCALARS[kind])
+
+
+def _require(value: Any, kinds: Any) -> Any:
+    if not isinstance(value, kinds):
+        raise TypeError(value)
     return value

@@ -43,6 +43,7 @@ class IsolatedRun:
     _ready: Ready | None = None
     _first: Started | None = None
     _places: int = 0
+    _problems: list[object] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
     def events(self) -> Iterator[Event]:
@@ -64,7 +65,7 @@ class IsolatedRun:
         finally:
             self.pool.close()
         if self._first is None or self._ready is None:
-            raise UsageError("\n".join(layer.problem or "" for layer in self.layers))
+            raise self._nothing()
         yield RunFinished(
             RunResult(
                 version=self._ready.version,
@@ -76,6 +77,12 @@ class IsolatedRun:
                 interrupted=self.interrupted,
             )
         )
+
+    def _nothing(self) -> UsageError:
+        """Return the error of a run in which no layer could be checked."""
+        if len(self._problems) == 1 and isinstance(self._problems[0], UsageError):
+            return self._problems[0]
+        return UsageError("\n".join(map(str, self._problems)))
 
     def close(self) -> None:
         """End the processes that are left."""
@@ -158,6 +165,7 @@ class IsolatedRun:
 
     def _unusable(self, place: str, error: Exception) -> Iterator[Event]:
         self._places += 1
+        self._problems.append(error.args[0] if isinstance(error, Unusable) else error)
         layer = LayerResult(place, place.rpartition(":")[2], problem=str(error))
         if self._first is None:
             self.layers.append(layer)
