@@ -533,8 +533,7 @@ def test_options_that_do_not_work_yet_are_not_in_help():
     done = layercheck("--help")
 
     assert done.exit_code == 0
-    for option in ("--jobs", "--thorough"):
-        assert option not in done.stdout
+    assert "--jobs" not in done.stdout
 
 
 # in a process of their own
@@ -623,6 +622,7 @@ def test_ctrl_c_reports_what_is_done_with_status_130(folder):
         until = time.monotonic() + 30
         while not (folder / "started").exists() and time.monotonic() < until:
             time.sleep(0.05)
+        time.sleep(1)  # until the command, too, has heard of what is done
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=20)
 

@@ -146,7 +146,8 @@ def make_problem(
         return _reals_like(backward(full), is_complex)
 
     real_value = to_real(value)
-    dtypes = [real_value.dtype, *(to_real(outputs[k]).dtype for k in floating)]
+    arrays = [value, gradient, *(outputs[k] for k in floating)]
+    dtypes = [to_real(array).dtype for array in arrays]
     return Problem(
         real_value,
         _reals_like(gradient, is_complex),
