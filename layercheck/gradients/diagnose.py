@@ -9,14 +9,15 @@ import numpy as np
 
 from layercheck.case import Case, Point
 from layercheck.errors import LayerError, UsageError
+from layercheck.gradients.facts import facts_about
 from layercheck.gradients.investigate import WEAK, Match, at_kinks, investigate, shows_mistake
-from layercheck.gradients.shrink import cropped, one_step, resized, small_layouts
+from layercheck.gradients.shrink import Focus, cropped, one_step, resized, small_layouts
 from layercheck.gradients.specimen import Specimen, Tensor
 from layercheck.layout import Layout
 from layercheck.outcome import Cause
 
 _LAYOUTS = 3  # at which the mistake shows
-_CALLS = 6000  # of forward and backward together, after which no other layout is begun
+_CALLS = 3000  # of forward and backward together, after which no other layout is begun
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class _Search:
 
     tried: list[tuple[Layout, ...]] = field(default_factory=list)
     best: list[Match] = field(default_factory=list)
+    shown: list[tuple[Specimen, Tensor]] = field(default_factory=list)
 
     def take(self, found: list[Match]) -> None:
         """Keep the more telling of two lists."""
@@ -80,21 +82,24 @@ def diagnose(
         An element of an input that is wrong there.
     """
     search, before = _Search(), _calls(case)
+    focus = Focus(kind, name, index)
     shown, start = 0, case.point() if point is None else point
-    for layouts in small_layouts(case):
-        if shown >= _LAYOUTS or search.told() or _calls(case) - before > _CALLS:
+    for layouts in small_layouts(case, start.layouts):
+        if shown >= _LAYOUTS or search.best or _calls(case) - before > _CALLS:
             break
         search.tried.append(layouts)
-        if _try(case, kind, name, layouts, start, (name, index), search):
+        if _try(case, kind, name, layouts, start, focus, search):
             shown += 1
             single = one_step(layouts)
             if single is not None and not search.told() and single != layouts:
                 search.tried.append(single)
                 alone = _Search()
-                _try(case, kind, name, single, start, (name, index), alone)
-                search.take([_of_one_step(match) for match in alone.best])
+                _try(case, kind, name, single, start, focus, alone)
+                if alone.best:
+                    search.best = [_of_one_step(match) for match in alone.best]
     causes = [match.cause for match in search.best]
-    return Diagnosis(causes[0] if causes else None, tuple(causes[1:]), tuple(search.tried), ())
+    facts = facts_about(*search.shown[0]) if search.shown and not causes else ()
+    return Diagnosis(causes[0] if causes else None, tuple(causes[1:]), tuple(search.tried), facts)
 
 
 def _of_one_step(match: Match) -> Match:
@@ -116,7 +121,7 @@ def _try(
     name: str,
     layouts: tuple[Layout, ...],
     point: Point,
-    focus: tuple[str, tuple[int, ...]],
+    focus: Focus,
     search: _Search,
 ) -> bool:
     """Look at one layout; whether the mistake shows there."""
@@ -126,9 +131,10 @@ def _try(
             return False
         try:
             if shows_mistake(specimen, tensor):
+                search.shown.append((specimen, tensor))
                 search.take(investigate(specimen, tensor, _others(case, specimen)))
                 return True
-            kink = at_kinks(specimen, tensor) if _has_kinks(specimen, tensor) else None
+            kink = at_kinks(specimen, tensor) if _has_kinks(specimen) else None
             if kink is not None:
                 search.take([Match(0, kink)])
                 return True
@@ -137,7 +143,7 @@ def _try(
     return False
 
 
-def _has_kinks(specimen: Specimen, tensor: Tensor) -> bool:
+def _has_kinks(specimen: Specimen) -> bool:
     """Whether the values lie on a coarse grid, where kinks and ties are."""
     values = [np.asarray(x) for x in specimen.point.inputs]
     return any(
@@ -146,23 +152,26 @@ def _has_kinks(specimen: Specimen, tensor: Tensor) -> bool:
 
 
 def _specimens(
-    case: Case, point: Point, layouts: tuple[Layout, ...], focus: tuple[str, tuple[int, ...]]
+    case: Case, point: Point, layouts: tuple[Layout, ...], focus: Focus
 ) -> Iterator[Specimen]:
     """The layer at a part of the failing point, then at other values."""
     for label, make in (
         ("crop", lambda: cropped(case, point, layouts, focus)),
-        ("normal", lambda: case.point(sizes=layouts)),
-        ("wide", lambda: case.point(draw=1, sizes=layouts)),
+        ("normal", lambda: (case.point(sizes=layouts), Focus("", ""))),
+        ("wide", lambda: (case.point(draw=1, sizes=layouts), Focus("", ""))),
     ):
-        key = ("diagnose.specimen", label, layouts, id(point) if label == "crop" else 0)
+        around = focus if label == "crop" and focus.kind == "input" else None
+        key = ("diagnose.specimen", label, layouts, id(point) if label == "crop" else 0, around)
         _, specimen = case.memo(key, lambda make=make: (point, _specimen(case, make)))  # type: ignore[misc]
         if specimen is not None and specimen.is_finite:
+            if label == "crop" and focus.kind != "input":
+                specimen.focus = focus
             yield specimen
 
 
-def _specimen(case: Case, make: object) -> Specimen | None:
+def _specimen(case: Case, make: Callable[[], tuple[Point, Focus]]) -> Specimen | None:
     try:
-        return Specimen(case, make())  # type: ignore[operator]
+        return Specimen(case, *make())
     except (LayerError, UsageError):
         return None
 
@@ -175,6 +184,8 @@ def _others(case: Case, specimen: Specimen) -> Callable[[tuple[str, ...]], Speci
         if layouts is None:
             return None
         key = ("diagnose.second", layouts)
-        return case.memo(key, lambda: _specimen(case, lambda: case.point(sizes=layouts)))
+        return case.memo(
+            key, lambda: _specimen(case, lambda: (case.point(sizes=layouts), Focus("", "")))
+        )
 
     return other

@@ -32,16 +32,29 @@ class Axis:
     size : int
     side : {"output", "tensor", "both"}
         Both: the Jacobian vanishes where the two indices differ, and they are one axis here.
+    length : int
+        Of the axis in the arrays themselves, of which `indices` are looked at.
+    indices : tuple of int
     """
 
     name: str
     size: int
     side: str
+    length: int
+    indices: tuple[int, ...]
 
     @property
     def is_parts(self) -> bool:
         """Whether it counts real and imaginary part."""
         return self.name == PARTS
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Analytic / numeric at other sizes: None where it is no single number; and the batch size."""
+
+    ratio: float | None
+    batch: int | None
 
 
 @dataclass(frozen=True)
@@ -68,8 +81,8 @@ class Evidence:
         Other outputs of whose upstream gradients backward makes the right thing.
     all_claims : tuple of arrays
         What backward says of this output for every tensor.
-    again : callable, names of axes -> Evidence or None
-        The same where those axes of the inputs have a second size.
+    refit : callable, names of axes -> Refit or None
+        The factor where those axes of the inputs have a second size.
     where : str
         To what part of the Jacobian all this is restricted, as in ``at the first step``.
     """
@@ -85,7 +98,7 @@ class Evidence:
     shared: bool = True
     right_outputs: tuple[str, ...] = ()
     all_claims: tuple[Array, ...] = ()
-    again: Callable[[tuple[str, ...]], Evidence | None] = lambda names: None
+    refit: Callable[[tuple[str, ...]], Refit | None] = lambda names: None
     where: str = ""
 
     @property
@@ -208,7 +221,7 @@ def pairs(evidence: Evidence) -> list[tuple[int, int]]:
         for i, a in enumerate(axes)
         for j, b in enumerate(axes)
         if (a.side, b.side) == ("output", "tensor")
-        and a.size == b.size > 1
+        and a.length == b.length > 1
         and a.is_parts == b.is_parts
         and not a.is_parts
     ]
@@ -240,8 +253,7 @@ def diagonal_mask(evidence: Evidence, i: int, j: int) -> Bools:
 def _merge(evidence: Evidence, first: Axis, second: Axis) -> Evidence:
     i, j = evidence.axes.index(first), evidence.axes.index(second)
     axes = [axis for k, axis in enumerate(evidence.axes) if k not in (i, j)]
-    name = second.name if second.name == first.name else f"{second.name}"
-    axes.append(Axis(name, first.size, "both"))
+    axes.append(replace(second, side="both"))
 
     def diagonal(array: Array) -> Array:
         return np.ascontiguousarray(np.diagonal(array, axis1=i, axis2=j))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from layercheck.errors import LayerError
 from layercheck.gradients.directions import gaussian
-from layercheck.gradients.evidence import PARTS, Axis, Evidence
+from layercheck.gradients.evidence import PARTS, Axis, Evidence, Refit
 from layercheck.gradients.hypotheses import (
     constants,
     factors,
@@ -23,7 +23,7 @@ from layercheck.gradients.hypotheses import (
     terms,
     upstream,
 )
-from layercheck.gradients.jacobians import Jacobian, claimed_of, true_of
+from layercheck.gradients.jacobians import Box, Jacobian, box_of, claimed_of, true_of
 from layercheck.gradients.quotients import Array
 from layercheck.gradients.residuals import compare
 from layercheck.gradients.specimen import Specimen, Tensor
@@ -74,6 +74,7 @@ PARTIAL: tuple[Rule, ...] = (
     regions.output_region,
     factors.what_backward_gives,
     factors.local_factor,
+    regions.partial_in_time,
     terms.low_rank_term,
     terms.too_full,
     regions.partial_region,
@@ -125,13 +126,13 @@ def shows_mistake(specimen: Specimen, tensor: Tensor) -> bool:
 Other = Callable[[tuple[str, ...]], Specimen | None]
 
 
-def investigate(specimen: Specimen, tensor: Tensor, again: Other) -> list[Match]:
+def investigate(specimen: Specimen, tensor: Tensor, other: Other) -> list[Match]:
     """Return the causes that match, the most telling first."""
     early = _early(specimen, tensor)
     if early is not None:
         return [Match(-1, early)]
     found: list[Match] = []
-    for evidence in gather(specimen, tensor, again):
+    for evidence in gather(specimen, tensor, other):
         if evidence.wrong.any():
             found += _matches(evidence)
     found.sort(key=lambda match: match.rank)
@@ -145,7 +146,7 @@ def investigate(specimen: Specimen, tensor: Tensor, again: Other) -> list[Match]
 
 def at_kinks(specimen: Specimen, tensor: Tensor) -> Cause | None:
     """Look for a value outside the one-sided slopes."""
-    claimed = claimed_of(specimen)
+    claimed = claimed_of(specimen, Box({}))
     if claimed is None:
         return None
     return kinks.one_sided(specimen.problem(tensor), claimed[tensor.title], tensor.name)
@@ -190,24 +191,26 @@ def _at_the_first_step(evidence: Evidence) -> Iterator[Match]:
             return
 
 
-def gather(specimen: Specimen, tensor: Tensor, again: Other) -> list[Evidence]:
+def gather(specimen: Specimen, tensor: Tensor, other: Other) -> list[Evidence]:
     """Return the evidence for every output; none where that takes too long."""
-    true, claimed = true_of(specimen, tensor), claimed_of(specimen)
+    box = box_of(specimen, tensor)
+    true, claimed = true_of(specimen, tensor, box), claimed_of(specimen, box)
     if true is None or claimed is None:
         return []
+    part = replace(tensor, value=box.cut(tensor.value))
     found = [
         Evidence(
             specimen,
-            tensor,
+            part,
             k,
             jacobian.value,
             claims,
             jacobian.bound,
-            _axes(specimen, tensor, k, jacobian.value.shape),
-            _rivals(specimen, tensor, k, true),
+            _axes(specimen, tensor, k, box),
+            _rivals(specimen, tensor, k, true, box),
             _shares(true, k),
             all_claims=tuple(of_tensor[k] for of_tensor in claimed.values()),
-            again=_again(again, tensor, k),
+            refit=_refit(other, tensor, k),
         )
         for k, (jacobian, claims) in enumerate(zip(true, claimed[tensor.title], strict=True))
     ]
@@ -230,20 +233,20 @@ def _touched(jacobian: Jacobian) -> npt.NDArray[np.bool_]:
     return np.asarray(felt.any(axis=tuple(range(jacobian.output_rank))))
 
 
-def _again(again: Other, tensor: Tensor, k: int) -> Callable[[tuple[str, ...]], Evidence | None]:
-    def gathered(names: tuple[str, ...]) -> Evidence | None:
-        other = again(names)
-        own = other.tensor(tensor.kind, tensor.name) if other is not None else None
-        if other is None or own is None:
+def _refit(other: Other, tensor: Tensor, k: int) -> Callable[[tuple[str, ...]], Refit | None]:
+    def refit(names: tuple[str, ...]) -> Refit | None:
+        specimen = other(names)
+        own = specimen.tensor(tensor.kind, tensor.name) if specimen is not None else None
+        if specimen is None or own is None:
             return None
-        found = gather(other, own, lambda names: None)
-        return found[k] if k < len(found) else None
+        ratio = constants.ratio_along_directions(specimen, own, k)
+        return Refit(ratio, constants.batch_size(specimen))
 
-    return gathered
+    return refit
 
 
 def _rivals(
-    specimen: Specimen, tensor: Tensor, k: int, own: tuple[Jacobian, ...]
+    specimen: Specimen, tensor: Tensor, k: int, own: tuple[Jacobian, ...], box: Box
 ) -> dict[str, Array]:
     """True Jacobians of other outputs, and with respect to other tensors, of the same shape."""
     names = specimen.output_names
@@ -255,7 +258,7 @@ def _rivals(
     for other in specimen.tensors:
         if other.title != tensor.title and other.value.shape == tensor.value.shape:
             try:
-                true = true_of(specimen, other)
+                true = true_of(specimen, other, box)
             except LayerError:
                 continue
             if true is not None and k < len(true):
@@ -263,21 +266,22 @@ def _rivals(
     return found
 
 
-def _axes(specimen: Specimen, tensor: Tensor, k: int, shape: tuple[int, ...]) -> tuple[Axis, ...]:
+def _axes(specimen: Specimen, tensor: Tensor, k: int, box: Box) -> tuple[Axis, ...]:
     """Name the axes of an output and of a tensor."""
     output = [z for z in specimen.outputs if z.dtype.kind in "fc"][k]
     layouts = specimen.point.layouts
-    names = _names(output.shape, layouts, None, f"output {k + 1}")
     own = layouts[tensor.position] if tensor.kind == "input" else None
-    theirs = _names(tensor.value.shape, layouts, own, tensor.name)
-    if np.iscomplexobj(output):
-        names = (*names, PARTS)
-    if np.iscomplexobj(tensor.value):
-        theirs = (*theirs, PARTS)
-    sides = ["output"] * len(names) + ["tensor"] * len(theirs)
-    return tuple(
-        Axis(name, n, side) for name, n, side in zip((*names, *theirs), shape, sides, strict=True)
-    )
+    axes = []
+    for array, side, names in (
+        (output, "output", _names(output.shape, layouts, None, f"output {k + 1}")),
+        (tensor.value, "tensor", _names(tensor.value.shape, layouts, own, tensor.name)),
+    ):
+        lengths = array.shape
+        if np.iscomplexobj(array):
+            names, lengths = (*names, PARTS), (*lengths, 2)
+        for name, n, indices in zip(names, lengths, box.of(lengths), strict=True):
+            axes.append(Axis(name, len(indices), side, n, tuple(int(i) for i in indices)))
+    return tuple(axes)
 
 
 def _names(

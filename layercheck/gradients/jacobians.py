@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +18,77 @@ from layercheck.gradients.quotients import Array, Derivative, Values
 from layercheck.gradients.specimen import Specimen, Tensor
 from layercheck.gradients.structure import Blocks, find_blocks
 
-TOO_MANY_COLUMNS = 800
-TOO_MANY_ROWS = 1500
-TOO_MANY_ENTRIES = 800_000
+MANY_COLUMNS = 260
+MANY_ROWS = 800
+MANY_ENTRIES = 600_000
+_ENDS = (12, 10, 8, 6, 5, 4)  # indices of a long axis that are looked at: as many from either end
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Box:
+    """The indices that are looked at along axes that are too long, by the length of the axis."""
+
+    chosen: dict[int, Indices]
+
+    @property
+    def key(self) -> tuple[tuple[int, ...], ...]:
+        """What tells boxes apart."""
+        return tuple((n, *indices.tolist()) for n, indices in self.chosen.items())
+
+    def of(self, shape: tuple[int, ...]) -> tuple[Indices, ...]:
+        """The indices along every axis of a shape."""
+        return tuple(self.chosen.get(n, np.arange(n)) for n in shape)
+
+    def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The part of an array that is looked at."""
+        return array[np.ix_(*self.of(array.shape))] if array.ndim else array
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of that part."""
+        return tuple(len(indices) for indices in self.of(shape))
+
+    def size(self, shape: tuple[int, ...]) -> int:
+        """How many elements that part has."""
+        return math.prod(self.shape(shape))
+
+
+def choose_box(
+    blocks: Blocks,
+    shape: tuple[int, ...],
+    rows: Sequence[tuple[int, ...]],
+    index: tuple[int, ...] = (),
+) -> Box:
+    """Shorten the longest axes until few enough rows, columns and entries are left.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        The structure of the tensor.
+    shape : tuple of int
+        Of the tensor.
+    rows : sequence of shapes
+        Of the outputs.
+    index : tuple of int, optional
+        Of an element of the tensor that must be looked at.
+    """
+    lengths = sorted({n for each in (shape, *rows) for n in each}, reverse=True)
+    chosen: dict[int, Indices] = {}
+    for most in (None, *_ENDS):
+        for n in lengths:
+            box = Box(dict(chosen))
+            outputs = sum(box.size(row) for row in rows)
+            columns = blocks.size(box.shape(shape))
+            few = outputs <= MANY_ROWS and columns <= MANY_COLUMNS
+            if few and outputs * box.size(shape) <= MANY_ENTRIES:
+                return box
+            if most is not None and n > most:
+                half = np.arange(most // 2)
+                wanted = [i for i, m in zip(index, shape, strict=False) if m == n]
+                ends = np.concatenate([half, n - most // 2 + half, wanted])
+                chosen[n] = np.unique(ends).astype(np.intp)
+    return Box(chosen)
 
 
 @dataclass(frozen=True)
@@ -41,28 +112,40 @@ class Jacobian:
     output_rank: int
 
 
-def true_jacobians(problem: Problem, rng: np.random.Generator) -> tuple[Jacobian, ...] | None:
-    """Differentiate every output in every element; None where that takes too long."""
-    entries = problem.value.size * sum(output.size for output in problem.outputs)
-    if entries > TOO_MANY_ENTRIES:
-        return None
-    blocks = find_blocks(problem, rng)
+def true_jacobians(
+    problem: Problem, blocks: Blocks, box: Box, rng: np.random.Generator
+) -> tuple[Jacobian, ...]:
+    """Differentiate every output in every element of the box."""
     shape = problem.value.shape
-    if blocks.size(shape) > TOO_MANY_COLUMNS:
-        return None
-    found = [
-        Jacobian(np.zeros((*z.shape, *shape)), np.zeros((*z.shape, *shape)), z.ndim)
-        for z in problem.outputs
-    ]
+    inside = box.of(shape)
+    small = box.shape(shape)
+    found = []
+    for z in problem.outputs:
+        full = (*box.shape(z.shape), *small)
+        found.append(Jacobian(np.zeros(full), np.zeros(full), z.ndim))
     plan: Plan | None = None
-    for position in range(blocks.size(shape)):
-        v = one_each(problem, blocks, position, rng)
+    free = blocks.free(shape)
+    for position in range(blocks.size(small)):
+        index = np.unravel_index(position, [small[axis] for axis in free])
+        at = [int(inside[axis][i]) for axis, i in zip(free, index, strict=True)]
+        full_position = int(np.ravel_multi_index(at, [shape[a] for a in free])) if free else 0
+        v = one_each(problem, blocks, full_position, rng)
         derivatives, plan = directional_derivative(
             problem.along(v), problem.outputs, precision=problem.precision, plan=plan
         )
+        step = box.cut(v)[placed(blocks, small, position)]
         for k, derivative in enumerate(derivatives):
-            _enter(found[k], blocks, k, v[placed(blocks, shape, position)], position, derivative)
+            _enter(found[k], blocks, k, step, position, _cut(derivative, box))
     return tuple(found)
+
+
+def _cut(derivative: Derivative, box: Box) -> Derivative:
+    return Derivative(
+        box.cut(derivative.value),
+        box.cut(derivative.bound),
+        box.cut(derivative.flagged),
+        derivative.evaluations,
+    )
 
 
 def _enter(
@@ -108,38 +191,31 @@ def _of_blocks(
     return np.asarray(view[(..., *(int(i) for i in inside))])
 
 
-def claimed_jacobians(specimen: Specimen) -> dict[str, tuple[Array, ...]] | None:
-    """Return what backward says of every output element, for all tensors at once.
+def claimed_jacobians(specimen: Specimen, box: Box) -> dict[str, tuple[Array, ...]]:
+    """Return what backward says of every output element in the box, for all tensors at once.
 
     Returns
     -------
     dict, title of a tensor -> one array an output, as `true_jacobians` has them
-        None where there are too many outputs.
     """
-    rows = [z.size * (1 + np.iscomplexobj(z)) for z in specimen.outputs]
-    if sum(rows) > TOO_MANY_ROWS:
-        return None
-    problems = {tensor.title: specimen.problem(tensor) for tensor in specimen.tensors}
-    found: dict[str, list[Array]] = {title: [] for title in problems}
-    if not problems:
-        return {}
+    found: dict[str, list[Array]] = {tensor.title: [] for tensor in specimen.tensors}
     zero = [np.zeros_like(d) for d in specimen.upstream()]
     for k, output in enumerate(specimen.outputs):
         if output.dtype.kind not in "fc":
             continue
         parts = (1.0, 1j) if np.iscomplexobj(output) else (1.0,)
-        table: dict[str, list[Array]] = {title: [] for title in problems}
-        for flat in range(output.size):
+        lines: dict[str, list[Array]] = {title: [] for title in found}
+        for index in itertools.product(*box.of(output.shape)):
             for part in parts:
                 upstream = list(zero)
                 upstream[k] = np.zeros_like(zero[k])
-                upstream[k].reshape(-1)[flat] = part
+                upstream[k][index] = part
                 gradients = specimen.pull_back(upstream)
                 for tensor in specimen.tensors:
-                    table[tensor.title].append(_reals(gradients[tensor.title], tensor))
-        shape = (*output.shape, 2) if len(parts) == 2 else output.shape
-        for title, lines in table.items():
-            found[title].append(np.stack(lines).reshape(*shape, *problems[title].value.shape))
+                    lines[tensor.title].append(box.cut(_reals(gradients[tensor.title], tensor)))
+        shape = (*box.shape(output.shape), 2) if len(parts) == 2 else box.shape(output.shape)
+        for title, rows in lines.items():
+            found[title].append(np.stack(rows).reshape(*shape, *rows[0].shape))
     return {title: tuple(blocks) for title, blocks in found.items()}
 
 
@@ -154,17 +230,48 @@ def _reals(gradient: npt.NDArray[np.generic], tensor: Tensor) -> Array:
     return wide.real
 
 
-def true_of(specimen: Specimen, tensor: Tensor) -> tuple[Jacobian, ...] | None:
-    """Return `true_jacobians` of a tensor of a specimen, computed once."""
-    rng = specimen.case.rng("jacobian", tensor.title)
+def box_of(specimen: Specimen, tensor: Tensor) -> Box:
+    """Return what part of a tensor's Jacobians is looked at."""
     return specimen.memo(
-        ("true", tensor.title), lambda: true_jacobians(specimen.problem(tensor), rng)
+        ("box", tensor.title),
+        lambda: choose_box(
+            blocks_of(specimen, tensor),
+            _real_shape(tensor.value),
+            [_real_shape(z) for z in specimen.outputs if z.dtype.kind in "fc"],
+            specimen.focus.index if specimen.focus.name == tensor.name else (),
+        ),
     )
 
 
-def claimed_of(specimen: Specimen) -> dict[str, tuple[Array, ...]] | None:
-    """Return `claimed_jacobians` of a specimen, computed once."""
-    return specimen.memo("claimed", lambda: claimed_jacobians(specimen))
+def blocks_of(specimen: Specimen, tensor: Tensor) -> Blocks:
+    """Return which outputs depend on which elements of a tensor."""
+    rng = specimen.case.rng("blocks", tensor.title)
+    return specimen.memo(
+        ("blocks", tensor.title), lambda: find_blocks(specimen.problem(tensor), rng)
+    )
+
+
+def _real_shape(array: npt.NDArray[Any]) -> tuple[int, ...]:
+    return (*array.shape, 2) if np.iscomplexobj(array) else array.shape
+
+
+def true_of(specimen: Specimen, tensor: Tensor, box: Box) -> tuple[Jacobian, ...] | None:
+    """Return `true_jacobians` of a tensor of a specimen, computed once; None if that is dear."""
+    blocks = blocks_of(specimen, tensor)
+    if blocks.size(box.shape(_real_shape(tensor.value))) > MANY_COLUMNS:
+        return None
+    rng = specimen.case.rng("jacobian", tensor.title)
+    return specimen.memo(
+        ("true", tensor.title, box.key),
+        lambda: true_jacobians(specimen.problem(tensor), blocks, box, rng),
+    )
+
+
+def claimed_of(specimen: Specimen, box: Box) -> dict[str, tuple[Array, ...]] | None:
+    """Return `claimed_jacobians` of a specimen, computed once; None where that is dear."""
+    if sum(box.size(_real_shape(z)) for z in specimen.outputs) > MANY_ROWS:
+        return None
+    return specimen.memo(("claimed", box.key), lambda: claimed_jacobians(specimen, box))
 
 
 def local_derivative(specimen: Specimen, tensor: Tensor) -> Array | None:
@@ -178,7 +285,7 @@ def _local(specimen: Specimen, tensor: Tensor) -> Array | None:
         return None
     problem = specimen.problem(tensor)
     rng = specimen.case.rng("local", tensor.title)
-    blocks = find_blocks(problem, rng)
+    blocks = blocks_of(specimen, tensor)
     if blocks.size(tensor.value.shape) > 1 or blocks.outputs[0] != blocks.tensor:
         return None
     v = one_each(problem, blocks, 0, rng)

@@ -147,16 +147,21 @@ def _reduced(named: _Named, layer: object) -> Iterator[_Named]:
         yield _Named(f"{named.name} at {label}=0", first, named.labels)
 
 
+def kept_numbers(layer: object) -> dict[str, float]:
+    """Numbers that a layer or its class keeps, by attribute; no property is called."""
+    found: dict[str, float] = {}
+    for holder in (*reversed(type(layer).__mro__), layer):
+        for name, value in getattr(holder, "__dict__", {}).items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                found[str(name)] = float(value)
+    return {name: value for name, value in found.items() if not name.startswith("__")}
+
+
 def _epsilons(layer: object) -> list[float]:
     """Small numbers that the layer keeps: those added to a variance."""
-    values = {0.0}
-    for name in dir(layer):
-        if name.startswith("__") or not name.lower().lstrip("_").startswith(("eps", "ep")):
-            continue
-        value = getattr(layer, name, None)
-        if isinstance(value, float) and 0 < value < 0.1:
-            values.add(value)
-    return sorted(values)[:2]
+    kept = kept_numbers(layer).items()
+    small = {v for name, v in kept if "eps" in name.lower() and 0 < v < 0.1}
+    return [0.0, *sorted(small)[:2]]
 
 
 def _placements(named: _Named, evidence: Evidence) -> Iterator[Array]:
@@ -165,18 +170,19 @@ def _placements(named: _Named, evidence: Evidence) -> Iterator[Array]:
     core = named.value.reshape([named.value.shape[axis] for axis in long])
     choices = [
         sorted(
-            (i for i, axis in enumerate(evidence.axes) if axis.size == named.value.shape[a]),
+            (i for i, axis in enumerate(evidence.axes) if axis.length == named.value.shape[a]),
             key=lambda i, a=a: evidence.axes[i].name != named.labels[a],  # type: ignore[misc]
         )
         for a in long
     ]
     for placed in itertools.islice(itertools.product(*choices), 24):
         if len(set(placed)) == len(placed):
+            cut = core[np.ix_(*(evidence.axes[i].indices for i in placed))] if placed else core
             order = np.argsort(placed)
             shape = [1] * len(evidence.axes)
             for i in placed:
                 shape[i] = evidence.axes[i].size
-            yield np.transpose(core, order).reshape(shape).astype(np.float64)
+            yield np.transpose(cut, order).reshape(shape).astype(np.float64)
 
 
 def _family(name: str, a: Array) -> Iterator[Known]:

@@ -85,15 +85,17 @@ def name_product(
 
 
 def _varying(target: Array, where: npt.NDArray[np.bool_]) -> tuple[bool, ...]:
-    """Along which axes the target changes, where it is looked at."""
+    """Along which axes the target may change: it does, or there is nothing to compare."""
     shown = np.where(where & np.isfinite(target), target, np.nan)
     found = []
     for axis in range(target.ndim):
-        with np.errstate(all="ignore"):
-            low = np.nanmin(np.where(np.isnan(shown), np.inf, shown), axis=axis)
-            high = np.nanmax(np.where(np.isnan(shown), -np.inf, shown), axis=axis)
+        known = np.count_nonzero(~np.isnan(shown), axis=axis)
+        low = np.min(np.where(np.isnan(shown), np.inf, shown), axis=axis)
+        high = np.max(np.where(np.isnan(shown), -np.inf, shown), axis=axis)
+        lines = known > 1
+        with np.errstate(invalid="ignore"):
             varies = (high - low) > _CLOSE * np.maximum(np.abs(high), np.abs(low))
-        found.append(bool(np.any(varies & np.isfinite(high - low))))
+        found.append(bool(np.any(varies & lines)) or not lines.any())
     return tuple(found)
 
 

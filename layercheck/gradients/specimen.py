@@ -14,6 +14,7 @@ import numpy.typing as npt
 from layercheck.case import Case, Point
 from layercheck.copying import copy_object
 from layercheck.gradients.problem import Problem, make_problem
+from layercheck.gradients.shrink import Focus
 from layercheck.randomness import Generators, seeded_defaults
 from layercheck.subject import Arrays, Evaluation, Gradients, Mode
 
@@ -59,7 +60,8 @@ class Backward:
 class Specimen:
     """A layer at one point, evaluated once.
 
-    `outputs` go on with the states where backward takes their upstream gradients.
+    `outputs` go on with the states where backward takes their upstream gradients; `focus` is an
+    element that is known to be wrong.
 
     Raises
     ------
@@ -67,9 +69,10 @@ class Specimen:
         The layer raised.
     """
 
-    def __init__(self, case: Case, point: Point) -> None:
+    def __init__(self, case: Case, point: Point, focus: Focus | None = None) -> None:
         self.case = case
         self.point = point
+        self.focus = focus or Focus("", "")
         self.mode: Mode = "predict" if case.subject.facts.one_pass else "forward"
         self.evaluation = case.evaluate(point, self.mode)
         self.outputs = self._results(self.evaluation)

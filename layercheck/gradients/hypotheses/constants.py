@@ -5,16 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from layercheck.gradients.directions import gaussian
 from layercheck.gradients.evidence import Evidence
-from layercheck.gradients.products import name_number, write_number
+from layercheck.gradients.known import kept_numbers
+from layercheck.gradients.products import write_number
+from layercheck.gradients.quotients import to_real
+from layercheck.gradients.residuals import compare
+from layercheck.gradients.specimen import Specimen, Tensor
+from layercheck.gradients.structure import one_block
 from layercheck.outcome import Cause
 from layercheck.where import axis_names
 
 _CLOSE = 1e-6
+_DIRECTIONS = 2
 
 
 def ratio(evidence: Evidence) -> float | None:
@@ -54,8 +62,8 @@ def zero_gradient(evidence: Evidence) -> Cause | None:
 
 
 def _others_are_claimed(evidence: Evidence) -> bool:
-    gradient = evidence.specimen.claimed(evidence.tensor)
-    return bool(np.any(gradient))
+    specimen = evidence.specimen
+    return bool(np.any(specimen.pull_back(specimen.upstream())[evidence.tensor.title]))
 
 
 def sign_flipped(evidence: Evidence) -> Cause | None:
@@ -75,12 +83,12 @@ def constant_factor(evidence: Evidence) -> Cause | None:
     factor = ratio(evidence)
     if factor is None or abs(factor + 1) < _CLOSE or factor == 0:
         return None
-    second = evidence.again(("B",))
-    again = ratio(second) if second is not None else None
-    size, other = batch_size(evidence), batch_size(second) if second is not None else None
+    second = evidence.refit(("B",))
+    again, other = (second.ratio, second.batch) if second is not None else (None, None)
+    size = batch_size(evidence.specimen)
     follows = _exponent(factor, again, size, other)
-    mean = _mean(evidence, factor, again, follows, size, other)
-    return mean or _constant(evidence, factor, again, follows, size, other)
+    mean = _mean(evidence, factor, again, follows, other)
+    return mean or _constant(evidence, factor, again, follows, other)
 
 
 def _exponent(
@@ -101,43 +109,50 @@ def _mean(
     factor: float,
     again: float | None,
     follows: float | None,
-    size: int | None,
     other: int | None,
 ) -> Cause | None:
     """1 over a product of sizes; with B among them exactly if the factor follows B."""
     if again is not None and follows not in (0.0, -1.0):
         return None
-    for names, product in _products(evidence):
-        if follows is not None and ("B" in names) != (follows == -1.0):
-            continue
-        if math.isclose(factor * product, 1.0, rel_tol=_CLOSE) and _follows(
-            evidence, names, factor
-        ):
-            labels = "*".join(names)
-            text = (
-                f"analytic / numeric = 1/{product} at every element{_at(evidence)}, and {labels} "
-                f"is {product}"
-            )
-            facts: dict[str, Any] = {"ratio": factor, "labels": labels, "product": product}
-            if follows == -1.0 and again is not None:
-                text += f", and {write_number(again)} at a second batch size of {other}"
-                facts["ratio_at_another_batch_size"] = again
-            return Cause(
-                "mean-instead-of-sum",
-                f"{text}: backward() averages over {labels} where it should sum.",
-                facts,
-            )
-    return None
+    matching = [
+        (names, product)
+        for names, product in _products(evidence)
+        if (follows is None or ("B" in names) == (follows == -1.0))
+        and math.isclose(factor * product, 1.0, rel_tol=_CLOSE)
+    ]
+    confirmed = [(follows_sizes(evidence, names, factor), names) for names, _ in matching]
+    chosen = [names for fits, names in confirmed if fits]
+    chosen += [names for fits, names in confirmed if fits is None]
+    if not chosen:
+        return None
+    product = dict(matching)[chosen[0]]
+    labels = "*".join(chosen[0])
+    text = (
+        f"analytic / numeric = 1/{product} at every element{_at(evidence)}, and {labels} is "
+        f"{product}"
+    )
+    facts: dict[str, Any] = {"ratio": factor, "labels": labels, "product": product}
+    if follows == -1.0 and again is not None:
+        text += f", and {write_number(again)} at a second batch size of {other}"
+        facts["ratio_at_another_batch_size"] = again
+    return Cause(
+        "mean-instead-of-sum",
+        f"{text}: backward() averages over {labels} where it should sum.",
+        facts,
+    )
 
 
-def _follows(evidence: Evidence, names: tuple[str, ...], factor: float) -> bool:
-    """Whether the factor changes where those sizes do; true where that cannot be tried."""
+def follows_sizes(evidence: Evidence, names: tuple[str, ...], factor: float) -> bool | None:
+    """Whether the factor changes where those sizes (but for B) do; None if it cannot be tried."""
     others = tuple(name for name in names if name != "B")
-    if not others or not set(others) <= set(_label_names(evidence)):
+    if not others:
         return True
-    second = evidence.again(others)
-    again = ratio(second) if second is not None else None
-    return again is None or not math.isclose(again, factor, rel_tol=_CLOSE)
+    if not set(others) <= set(_label_names(evidence)):
+        return None
+    second = evidence.refit(others)
+    if second is None or second.ratio is None:
+        return None
+    return not math.isclose(second.ratio, factor, rel_tol=_CLOSE)
 
 
 def _label_names(evidence: Evidence) -> list[str]:
@@ -161,7 +176,7 @@ def _output_products(evidence: Evidence) -> Iterator[tuple[tuple[str, ...], int]
     """The number of positions of an output along its ordered axes."""
     axes = [a for a in evidence.axes if a.side == "output" and a.name[0] in "ST" and a.size > 1]
     if len(axes) > 1:
-        yield tuple(f"the output's {axis.name}" for axis in axes), math.prod(a.size for a in axes)
+        yield tuple(f"the output's {axis.name}" for axis in axes), math.prod(a.length for a in axes)
 
 
 def _constant(
@@ -169,7 +184,6 @@ def _constant(
     factor: float,
     again: float | None,
     follows: float | None,
-    size: int | None,
     other: int | None,
 ) -> Cause:
     text = f"analytic / numeric = {write_number(factor)} at every element{_at(evidence)}"
@@ -190,28 +204,25 @@ def _constant(
 
 
 def _meaning(evidence: Evidence, factor: float) -> str | None:
-    """What the number may be: a size, its root, a number that the layer keeps."""
+    """What the number may be: one that the layer keeps, a size, the root of a size."""
     for value, reading in ((factor, "{}"), (1 / factor, "1/{}")):
-        for name, number in _numbers(evidence):
-            if math.isclose(value, number, rel_tol=_CLOSE):
+        for name, number in kept_numbers(evidence.specimen.case.subject.layer).items():
+            if number not in (0, 1) and math.isclose(value, number, rel_tol=_CLOSE):
+                return f"that is {reading.format(name)} of the layer"
+        for label, name, number in _sizes(evidence):
+            if math.isclose(value, number, rel_tol=_CLOSE) and follows_sizes(
+                evidence, (label,), factor
+            ):
                 return f"that is {reading.format(name)}"
-    return None if name_number(factor) else "the same number everywhere"
+    return None
 
 
-def _numbers(evidence: Evidence) -> Iterator[tuple[str, float]]:
-    layer = evidence.specimen.case.subject.layer
-    for name in dir(layer):
-        value = getattr(layer, name, None) if not name.startswith("__") else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value not in (0, 1):
-            yield f"the layer's {name}", float(value)
+def _sizes(evidence: Evidence) -> Iterator[tuple[str, str, float]]:
     for layout in evidence.specimen.point.layouts:
         for name, n in zip(axis_names(layout.labels), layout.shape, strict=True):
-            if n > 2:
-                yield name, float(n)
-                yield f"sqrt({name})", math.sqrt(n)
-    for names, product in _products(evidence):
-        if len(names) > 1:
-            yield "*".join(names), float(product)
+            if n > 2 and name != "B":
+                yield name, name, float(n)
+                yield name, f"sqrt({name})", math.sqrt(n)
 
 
 def mean_of_contributions(evidence: Evidence) -> Cause | None:
@@ -234,11 +245,32 @@ def mean_of_contributions(evidence: Evidence) -> Cause | None:
     )
 
 
-def batch_size(evidence: Evidence) -> int | None:
-    """The batch size of the evidence's point."""
-    layouts = evidence.specimen.point.layouts
+def batch_size(specimen: Specimen) -> int | None:
+    """The batch size of a specimen's point."""
+    layouts = specimen.point.layouts
     sizes = {layout.shape[layout.find("B")] for layout in layouts if "B" in layout.format}
     return sizes.pop() if len(sizes) == 1 else None
+
+
+def ratio_along_directions(specimen: Specimen, tensor: Tensor, output: int) -> float | None:
+    """Return the factor as a few directional derivatives of one output show it."""
+    upstream = [d if k == output else np.zeros_like(d) for k, d in enumerate(specimen.upstream())]
+    posed = specimen.problem(tensor)
+    gradient = specimen.pull_back(upstream)[tensor.title]
+    if gradient.shape != tensor.value.shape:
+        return None
+    posed = replace(
+        posed,
+        gradient=to_real(gradient).astype(np.float64),
+        upstream=tuple(to_real(d).astype(np.float64) for d in upstream if d.dtype.kind in "fc"),
+    )
+    rng, found = specimen.case.rng("refit", tensor.title), []
+    for _ in range(_DIRECTIONS):
+        sides = compare(posed, one_block(posed), gaussian(posed, rng))
+        if abs(float(sides.numeric)) <= 1e3 * float(sides.tolerance):
+            return None
+        found.append(float(sides.analytic) / float(sides.numeric))
+    return found[0] if np.ptp(found) <= 1e-5 * abs(found[0]) else None
 
 
 def conjugate(evidence: Evidence) -> Cause | None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from layercheck.gradients.evidence import Axis, Evidence
 from layercheck.gradients.quotients import Array
 from layercheck.outcome import Cause
+from layercheck.where import axis_names
 
 Ints = npt.NDArray[np.intp]
 _MANY = 6  # axes of which all subsets are tried
@@ -143,16 +144,17 @@ def _shifts(size: int) -> list[int]:
 
 
 def _is_moved(evidence: Evidence, moves: dict[int, int]) -> bool:
-    """Whether claimed[i + shift] = true[i] wherever both exist."""
-    target, source = [slice(None)] * len(evidence.axes), [slice(None)] * len(evidence.axes)
+    """Whether claimed[i + shift] = true[i] wherever both are known."""
+    moved = evidence.true
+    inside = np.ones(moved.shape, bool)
     for axis, shift in moves.items():
-        n = evidence.axes[axis].size
-        target[axis] = slice(max(shift, 0), n + min(shift, 0))
-        source[axis] = slice(max(-shift, 0), n + min(-shift, 0))
-    moved = np.full(evidence.true.shape, np.nan)
-    moved[tuple(target)] = evidence.true[tuple(source)]
-    inside = np.zeros(moved.shape, bool)
-    inside[tuple(target)] = True
+        places = {index: place for place, index in enumerate(evidence.axes[axis].indices)}
+        sources = [places.get(index - shift, -1) for index in places]
+        shape = [1] * moved.ndim
+        shape[axis] = -1
+        moved = np.take(moved, sources, axis=axis)
+        inside &= np.array([source >= 0 for source in sources]).reshape(shape)
+    moved = np.where(inside, moved, np.nan)
     felt = np.count_nonzero(np.nan_to_num(moved))
     if felt < 0.5 * np.count_nonzero(np.nan_to_num(evidence.true)) or felt < 3:
         return False
@@ -259,33 +261,52 @@ def _is_ordered(evidence: Evidence) -> bool:
 
 def taken_elsewhere(evidence: Evidence) -> Cause | None:
     """True and claimed entries are all values of an input, but not at the same places."""
-    replaced = evidence.wrong & (np.nan_to_num(evidence.true) != 0)
-    if not _is_ordered(evidence) or np.count_nonzero(replaced) < 2:
+    subject, point = evidence.specimen.case.subject, evidence.specimen.point
+    true = np.nan_to_num(evidence.true)
+    changed = evidence.wrong & (true != 0) & (evidence.claimed != 0)
+    if np.count_nonzero(changed) < 2:
         return None
-    for name, x in zip(
-        evidence.specimen.case.subject.input_names, evidence.specimen.point.inputs, strict=True
-    ):
+    for name, x, layout in zip(subject.input_names, point.inputs, point.layouts, strict=True):
         if name == evidence.name or x.dtype.kind != "f" or x.size < 8:
             continue
-        values = np.sort(np.unique(x))
         slack = 4 * evidence.noise + 1e-7 * evidence.scale
-        if _are_among(np.nan_to_num(evidence.true), values, slack) and _are_among(
-            evidence.claimed, values, slack
-        ):
-            return Cause(
-                "shifted",
-                f"what multiplies the upstream gradient is {name}, as it must be, but taken at "
-                f"other places ({np.count_nonzero(evidence.wrong)} entries of the Jacobian): an "
-                "index is off, as with a wrong stride, dilation or padding.",
-                {"array": name},
-            )
+        if _places(true[true != 0], x, slack) is None:
+            continue
+        if _places(evidence.claimed[evidence.claimed != 0], x, slack) is None:
+            continue
+        ours, theirs = (_places(array[changed], x, slack) for array in (evidence.claimed, true))
+        if ours is None or theirs is None:
+            continue
+        names = axis_names(layout.labels)
+        along = [axis for axis, a, b in zip(names, ours, theirs, strict=True) if np.any(a != b)]
+        return _taken(name, along, int(np.count_nonzero(changed)))
     return None
 
 
-def _are_among(entries: Array, values: Array, slack: float) -> bool:
-    felt = entries[np.abs(entries) > slack]
-    if felt.size < 4:
-        return False
-    at = np.clip(np.searchsorted(values, felt), 1, len(values) - 1)
-    nearest = np.minimum(np.abs(felt - values[at]), np.abs(felt - values[at - 1]))
-    return bool(np.all(nearest <= slack))
+def _taken(name: str, along: list[str], count: int) -> Cause:
+    where = ", ".join(along)
+    ordered = all(axis[0] in "ST" for axis in along)
+    id = "shifted" if ordered else "batch-leak" if along == ["B"] else "permuted"
+    advice = (
+        "an index is off, as with a wrong stride, dilation or padding"
+        if ordered
+        else (f"its indices along {where} are mixed up")
+    )
+    return Cause(
+        id,
+        f"what multiplies the upstream gradient is {name}, as it must be, but taken at other "
+        f"{where} ({count} entries of the Jacobian): {advice}.",
+        {"array": name, "along": where},
+    )
+
+
+def _places(entries: Array, x: Array, slack: float) -> tuple[Ints, ...] | None:
+    """Where in x the entries occur; None where one does not."""
+    flat = x.reshape(-1)
+    order = np.argsort(flat)
+    values = flat[order]
+    at = np.clip(np.searchsorted(values, entries), 1, len(values) - 1)
+    at = np.where(np.abs(entries - values[at - 1]) < np.abs(entries - values[at]), at - 1, at)
+    if np.any(np.abs(entries - values[at]) > slack):
+        return None
+    return np.unravel_index(order[at], x.shape)

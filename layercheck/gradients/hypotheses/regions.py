@@ -19,6 +19,7 @@ from layercheck.outcome import Cause
 _NICE = (0, 1, 0.5, 2, 3, 6, 4, 5, 8, 0.1, 0.2, 0.25, 2.5, 1.5, 10, 20, 1e-3, 1e-2, 1e-6, 1e-8)
 _CHANCE = 1e-5  # with which a threshold may tell two sets apart by accident
 _CHANCE_AT_A_NICE_ONE = 3e-4
+_CHANCE_OF_ZERO = 1e-2  # where backward gives zero by the value of the element itself: a guard
 
 
 def value_region(evidence: Evidence) -> Cause | None:
@@ -32,9 +33,15 @@ def value_region(evidence: Evidence) -> Cause | None:
         return None
     for known in _candidates(e):
         text = _threshold(known, wrong, right)
-        if text is not None and not _by_chance(known, wrong, right):
+        if text is not None and not _by_chance(known, wrong, right, _is_guard(e, known)):
             return _region(e, text, wrong, known.name)
     return None
+
+
+def _is_guard(e: Evidence, known: Known) -> bool:
+    """Whether backward gives zero for elements of the array itself, one by one."""
+    elementwise = not e.sided("output") and not e.sided("tensor")
+    return elementwise and known.name == e.tensor.name and not np.any(e.claimed[e.wrong])
 
 
 def _inverted(e: Evidence) -> Cause | None:
@@ -76,7 +83,7 @@ def _threshold(known: Known, wrong: Bools, right: Bools) -> str | None:
     return None
 
 
-def _by_chance(known: Known, wrong: Bools, right: Bools) -> bool:
+def _by_chance(known: Known, wrong: Bools, right: Bools, guard: bool = False) -> bool:
     """Whether a threshold on that many values may fit by accident.
 
     Of the C(n, m) ways to choose m of n values few lie on one side of a threshold.
@@ -86,7 +93,7 @@ def _by_chance(known: Known, wrong: Bools, right: Bools) -> bool:
     ways = math.lgamma(m + n + 1) - math.lgamma(m + 1) - math.lgamma(n + 1)
     text = _threshold(known, wrong, right) or ""
     nice = any(text.endswith(f" {number:g}") for number in (*_NICE[:8], -1, -2, -3))
-    chance = _CHANCE_AT_A_NICE_ONE if nice else _CHANCE
+    chance = _CHANCE_OF_ZERO if guard else _CHANCE_AT_A_NICE_ONE if nice else _CHANCE
     return ways < -math.log(chance) and not _is_exact(known, wrong, right)
 
 
@@ -198,19 +205,29 @@ def output_region(evidence: Evidence) -> Cause | None:
     if evidence.right_outputs and not evidence.right.any():
         own = evidence.specimen.output_names[evidence.output]
         return Cause(
-            "wrong-region",
+            "missing-term",
             f"what backward() makes of the upstream gradient of {own} is wrong, and right of "
-            f"{' and '.join(evidence.right_outputs)}: the path from {own} to {evidence.name} is "
-            "wrong.",
+            f"{' and '.join(evidence.right_outputs)}: on the path from {own} alone to "
+            f"{evidence.name} a term or factor is missing.",
             {"output": own},
         )
     return None
 
 
+def partial_in_time(evidence: Evidence) -> Cause | None:
+    """Right at some time steps, and mostly wrong at all others."""
+    return _partial(evidence.merged, ("T",))
+
+
 def partial_region(evidence: Evidence) -> Cause | None:
     """Right at some indices along one axis, and mostly wrong at all others."""
-    e = evidence.merged
+    return _partial(evidence.merged, tuple(axis.name for axis in evidence.axes))
+
+
+def _partial(e: Evidence, names: tuple[str, ...]) -> Cause | None:
     for number, axis in enumerate(e.axes):
+        if axis.name not in names:
+            continue
         others = tuple(i for i in range(len(e.axes)) if i != number)
         wrong, right = e.wrong.sum(axis=others), e.right.sum(axis=others)
         fine = np.flatnonzero((wrong == 0) & (right > 0))
@@ -229,7 +246,7 @@ def partial_region(evidence: Evidence) -> Cause | None:
 
 def describe_indices(axis: Axis, indices: Sequence[int] | npt.NDArray[np.intp]) -> str:
     """``B=0 (the first)``, ``T=4 (the last)``, ``C=3..5``, ``S1=0,2,4``."""
-    found, n = [int(i) for i in indices], axis.size
+    found, n = [axis.indices[int(i)] for i in indices], axis.length
     if found == [0]:
         return f"{axis.name}=0 (the first)"
     if found == [n - 1]:
@@ -273,7 +290,7 @@ def what_is_there(e: Evidence, where: Bools) -> str:
         true=true,
         claimed=claimed,
         bound=e.bound[where],
-        axes=(Axis("entry", true.size, "both"),),
+        axes=(Axis("entry", true.size, "both", true.size, tuple(range(true.size))),),
     )
     factor = ratio(part)
     if factor is None:

@@ -15,7 +15,8 @@ from layercheck.gradients.quotients import Array
 from layercheck.outcome import Cause
 
 _RANK = 1e-7  # relative singular value that counts as zero
-_MANY = 5
+_MANY = 5  # axes of which all splits are tried
+_SEEN, _BATCHES = 12, 48
 
 
 def diagonal_term(evidence: Evidence) -> Cause | None:
@@ -165,7 +166,7 @@ def low_rank_term(evidence: Evidence) -> Cause | None:
     true = np.nan_to_num(e.true)
     for batch, rows, columns in _partitions(e):
         few = _rank(lacking, batch, rows, columns)
-        if not 0 < few <= 2:
+        if not 0 < few <= 2 or _extent(lacking, rows, columns) < few + 2:
             continue
         full = _rank(true, batch, rows, columns)
         given = _rank(e.claimed, batch, rows, columns)
@@ -174,6 +175,15 @@ def low_rank_term(evidence: Evidence) -> Cause | None:
         if few == 1 and full < given:
             return _too_full(e, full, given, rows, columns)
     return None
+
+
+def _extent(array: Array, rows: tuple[int, ...], columns: tuple[int, ...]) -> int:
+    """How many rows, or columns if these are fewer, are not zero: few have a low rank anyhow."""
+    felt = array != 0
+    return min(
+        int(np.count_nonzero(felt.any(axis=tuple(i for i in range(felt.ndim) if i not in group))))
+        for group in (rows, columns)
+    )
 
 
 def too_full(evidence: Evidence) -> Cause | None:
@@ -227,13 +237,25 @@ def _partitions(
 def _rank(
     array: Array, batch: tuple[int, ...], rows: tuple[int, ...], columns: tuple[int, ...]
 ) -> int:
+    """The largest rank over the batch; ranks above `_SEEN` count as `_SEEN`.
+
+    Random projections keep the rank of a matrix up to the size they project to.
+    """
     rest = [i for i in range(array.ndim) if i not in (*batch, *rows, *columns)]
     moved = np.transpose(array, [*rest, *batch, *rows, *columns])
-    shape = [array.shape[i] for i in range(array.ndim)]
-    n, m = (int(np.prod([shape[i] for i in group])) for group in (rows, columns))
-    values = np.linalg.svd(moved.reshape(-1, n, m), compute_uv=False)
-    top = values.max(initial=0.0)
-    return int((values > _RANK * max(top, 1e-300)).sum(axis=-1).max(initial=0)) if top else 0
+    n, m = (int(np.prod([array.shape[i] for i in group])) for group in (rows, columns))
+    matrices = moved.reshape(-1, n, m)
+    rng = np.random.default_rng(n * m)
+    if len(matrices) > _BATCHES:
+        sizes = np.abs(matrices).max(axis=(1, 2))
+        matrices = matrices[np.argsort(-sizes)[:_BATCHES]]
+    if n > _SEEN:
+        matrices = np.einsum("an,bnm->bam", rng.standard_normal((_SEEN, n)), matrices)
+    if m > _SEEN:
+        matrices = np.einsum("bnm,am->bna", matrices, rng.standard_normal((_SEEN, m)))
+    values = np.linalg.svd(matrices, compute_uv=False)
+    top = float(values.max(initial=0.0))
+    return int((values > _RANK * top).sum(axis=-1).max(initial=0)) if top else 0
 
 
 def _low_rank(
@@ -261,6 +283,8 @@ def fewer_connections(evidence: Evidence) -> Cause | None:
     true, claimed = np.nan_to_num(e.true) != 0, e.claimed != 0
     lost, extra = true & ~claimed & e.wrong, claimed & ~true & e.wrong
     total = int(np.count_nonzero(true))
+    if not e.sided("output") and not e.sided("tensor"):
+        return None
     if lost.any() and not extra.any():
         return Cause(
             "missing-term",
