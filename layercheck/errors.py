@@ -79,7 +79,8 @@ class LayerError(LayercheckError):
         self.line = line
 
     def __str__(self) -> str:
-        return f"{self.call} raised {describe(self.original)}"
+        said = describe(self.original)
+        return f"{self.call} raised {said if said.endswith('..') else said.removesuffix('.')}"
 
 
 class ReturnError(LayerError):

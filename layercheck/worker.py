@@ -45,6 +45,8 @@ from layercheck.watching import Watch
 
 def main() -> None:
     """Do the task that the parent sends."""
+    if len(sys.argv) != 3:
+        sys.exit("layercheck.worker is started by layercheck, which checks layers with it.")
     tasks, results, pulse, stack = open_shared(sys.argv[1])
     link = Link(tasks, results, pulse)
     protect(stack, int(sys.argv[2]))

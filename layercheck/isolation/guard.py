@@ -24,6 +24,7 @@ def protect(stack: int, parent: int) -> None:
     faulthandler.enable(stack, all_threads=False)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, stack, all_threads=False)
+    sys.breakpointhook = _no_debugger
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
@@ -32,6 +33,10 @@ def protect(stack: int, parent: int) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     if sys.platform == "linux":
         _end_with(parent)
+
+
+def _no_debugger(*_: object, **__: object) -> None:
+    raise RuntimeError("breakpoint() needs the process of the command: pass --in-process.")
 
 
 def _end_with(parent: int) -> None:

@@ -28,6 +28,7 @@ from layercheck.outcome import Outcome, Question, Result
 
 _MOST_BUILDS = 6
 _MOST_DEATHS = 2
+_MOST_DEATHS_OUTSIDE = 3
 
 
 class Unusable(Exception):
@@ -89,7 +90,8 @@ class Life:
             if death is None or not left:
                 return
             idle = 0 if len(self.task.settled) > before else idle + 1
-            reason = death.text if self.out_of_time or idle >= _MOST_DEATHS else self._restart()
+            is_enough = idle >= _MOST_DEATHS or self._deaths[""] >= _MOST_DEATHS_OUTSIDE
+            reason = death.text if self.out_of_time or is_enough else self._restart()
             if reason is not None:
                 yield from self._give_up(left, reason)
                 return
@@ -178,10 +180,9 @@ class Life:
         """Return the result of the check in which a process died."""
         question = asked.question
         self.task = replace(self.task, settled=(*self.task.settled, question))
-        if death.call is not None:
-            self._deaths[death.call] += 1
-            if self._deaths[death.call] >= _MOST_DEATHS:
-                self._refuse(death.call, f"{death.call} is not called again: {death.text}")
+        self._deaths[death.call or ""] += 1
+        if death.call is not None and self._deaths[death.call] >= _MOST_DEATHS:
+            self._refuse(death.call, f"{death.call} is not called again: {death.text}")
         return _incomplete(question, death.text, asked.rerun, death.notes)
 
     def _refuse(self, call: str, reason: str) -> None:

@@ -104,6 +104,8 @@ class IsolatedRun:
 
     def _layer(self, life: Life, *, more: bool) -> Iterator[Event]:
         try:
+            if self.pool.deadline.is_over:
+                raise Unusable(f"{life.task.place} was not checked: the time of the run was over.")
             started = life.start()
         except Unusable as error:
             yield from self._warnings(life)

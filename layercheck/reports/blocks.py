@@ -1,4 +1,4 @@
-"""The block of one failed or incomplete check: what, where, how far, cause, fix, rerun."""
+"""The block of one failed or incomplete check: what, where, how far or seen, cause, rerun."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def block(results: list[Result], style: Style, *, name_dtypes: bool = False) -> 
     lines = [_title(results, style, name_dtypes)]
     lines += _labelled("what", [finding.what], style)
     lines += _labelled("where", _where(finding, style), style)
-    lines += _labelled("how far", _how_far(result, finding), style, numbers=True)
+    label = "seen" if finding.worst is None else "how far"
+    lines += _labelled(label, _how_far(result, finding), style, numbers=True)
     if finding.cause is not None:
         lines += _labelled("cause", [f"{finding.cause.text}  ({finding.cause.id})"], style)
     if style.verbosity > 0:

@@ -51,10 +51,11 @@ def write(tmp_path):
     return write
 
 
-def command(folder, *arguments, **environment):
+def command(folder, *arguments, stdin="", **environment):
     return subprocess.run(
         [sys.executable, "-m", "layercheck", *arguments],
         cwd=folder,
+        input=stdin,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -150,6 +151,40 @@ def test_options_that_need_a_process_are_errors_without_one(write):
 
         assert done.returncode == 2
         assert f"{option.partition('=')[0]} cannot be kept in this process." in done.stderr
+
+
+def test_a_debugger_opens_where_a_check_fails(write):
+    text = SCALE.replace("os._exit(3)", 'raise ValueError("on purpose")')
+    options = ["--layout", X, "--init", "fatal=True", "--only", "shapes.gradients", "--pdb"]
+    done = command(write(scale=text), "scale.py", *options, stdin="p self.fatal, dz.shape\nq\nq\n")
+
+    assert done.returncode == 1
+    assert "ValueError: on purpose" in done.stderr
+    assert "(Pdb) (True, (4, 3))" in done.stderr
+    assert "(Pdb)" not in done.stdout
+
+
+def test_a_breakpoint_is_told_where_it_works(write):
+    text = SCALE.replace("return self.w * x", "breakpoint(); return self.w * x")
+    options = ["--layout", X, "--only", "shapes.predict"]
+    isolated = command(write(scale=text), "scale.py", *options)
+    here = command(write(), "scale.py", *options, "--in-process", stdin="c\n" * 50)
+
+    said = " ".join(isolated.stdout.split())
+    assert "breakpoint() needs the process of the command: pass --in-process." in said
+    assert here.returncode == 0
+    assert "(Pdb)" in here.stderr
+
+
+def test_the_worker_says_what_it_is_for():
+    done = subprocess.run(
+        [sys.executable, "-m", "layercheck.worker"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert (
+        done.stderr == "layercheck.worker is started by layercheck, which checks layers with it.\n"
+    )
 
 
 def test_an_option_that_does_not_fit_any_layer_stops_the_run_before_it_begins(write):

@@ -122,6 +122,26 @@ def test_different_findings_of_two_dtypes_name_the_dtype(passing):
     assert "Failed dtypes.outputs float32 ─" in text
 
 
+def test_checks_that_are_incomplete_for_one_reason_are_one_block(passing):
+    crash = Result("a", "first", Outcome.INCOMPLETE, reason="It crashed.", rerun="again first")
+    layer = LayerResult(
+        "x.py::X",
+        "X",
+        results=(
+            replace(crash, notes=("it last printed: \x1b[2J[bold]",)),
+            replace(crash, check="second", rerun="again second"),
+            replace(crash, check="third", reason="It hung."),
+        ),
+    )
+    text = render(replace(passing, layers=(layer,)))
+
+    assert text.count("what      It crashed.") == 1
+    assert "note      it last printed: \\x1b[2J[bold]\nalso      a.second\n" in text
+    assert "rerun     again first\n" in text
+    assert "again second" not in text
+    assert "Incomplete a.third" in text
+
+
 def test_many_results_go_on_below(passing):
     results = [Result("gradients", "learnable", Outcome.PASSED, case=str(i)) for i in range(40)]
 
