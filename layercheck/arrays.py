@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -65,7 +63,9 @@ def _read(file: str) -> dict[str, np.ndarray]:
             arrays = {name: _member(archive, name, file) for name in archive.files}
     except OSError as error:
         raise DataError(f"{file!r} cannot be read: {error.strerror or describe(error)}.") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # damaged bytes may fail anywhere in zipfile and numpy
         raise DataError(f"{file!r} is no .npz file. {_SAVE}") from error
     if not arrays:
         raise DataError(f"{file!r} holds no array. {_SAVE}")
@@ -76,6 +76,8 @@ def _member(archive: np.lib.npyio.NpzFile, name: str, file: str) -> np.ndarray:
     try:
         array = archive[name]
     except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
         raise DataError(
             f"The array {name!r} of {file!r} holds pickled Python objects, which are not loaded. "
             "Save numbers: numpy.savez(FILE, x=x.astype(float))."
