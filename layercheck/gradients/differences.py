@@ -33,6 +33,10 @@ from layercheck.gradients.quotients import (
     to_real,
 )
 
+_KINKED = 1e-3  # relative spread of an element that is bent
+_WORTH = 64  # spread over rounding that makes a smaller step worth its evaluations
+_RARE = 2.0**-16  # share of outputs at kinks that does not make larger steps a waste
+
 Function = Callable[[float], Sequence[npt.NDArray[np.generic]]]
 
 
@@ -44,11 +48,14 @@ class Plan:
     ----------
     triple : float or None
         Step of the triples; None where most outputs are straight and pairs suffice.
+    pair : float
+        The largest step of the pairs that is worth it: larger ones meet too many kinks.
     precision : Precision
         Lower than asked for where the function turned out to round its values.
     """
 
     triple: float | None
+    pair: float
     precision: Precision
 
 
@@ -58,6 +65,7 @@ def directional_derivative(
     *,
     precision: Precision = FLOAT64,
     plan: Plan | None = None,
+    hint: Plan | None = None,
     limit: float = math.inf,
 ) -> tuple[tuple[Derivative, ...], Plan]:
     """Differentiate all outputs of `f` at t = 0 and bound the error of each element.
@@ -75,6 +83,8 @@ def directional_derivative(
         That of the values handed to the function. Rounding to float32 inside it is noticed.
     plan : Plan, optional
         The plan of an earlier direction; saves the evaluations that found it.
+    hint : Plan, optional
+        The plan of another tensor of the same layer; makes finding one cheaper.
     limit : float, optional
         No |t| exceeds it, so that no step leaves the function's domain.
 
@@ -92,11 +102,13 @@ def directional_derivative(
     """
     with np.errstate(all="ignore"):
         if plan is None:
-            work, plan = _explore(_Work(f, outputs, precision, limit))
+            if hint is not None:
+                precision = max(precision, hint.precision, key=lambda p: p.eps)
+            work, plan = _explore(_Work(f, outputs, precision, limit), hint)
         else:
             work = _Work(f, outputs, plan.precision, limit)
             if plan.triple is None:
-                _follow_pairs(work)
+                _follow_pairs(work, plan.pair)
             else:
                 _follow_triples(work, *_triple(work, plan.triple))
     return tuple(output.result(work.evaluations) for output in work.outputs), plan
@@ -138,11 +150,30 @@ class _Work:
         """The outputs that have open elements."""
         return [k for k, output in enumerate(self.outputs) if output.count]
 
+    @property
+    def open_share(self) -> float:
+        """The share of elements that are open."""
+        size = sum(output.base.size for output in self.outputs)
+        return sum(output.count for output in self.outputs) / max(1, size)
+
     def settle(self, found: dict[int, Measured], step: float, acceptable: float | None) -> bool:
         """Close what `found` settles; True where nothing stays open."""
         for k, measured in found.items():
             self.outputs[k].settle(measured, step, acceptable)
         return not self.active
+
+    def means(self, found: dict[int, Measured], step: float) -> Iterator[tuple[float, ...]]:
+        """Size, spread and rounding of each output: root mean squares of elements that move.
+
+        No spread counts as more than a thousandth: an element on a kink has a finer step to come.
+        """
+        for k, measured in found.items():
+            _, value, spread, rounding = self.outputs[k].sampled(measured, step)
+            moved = (value != 0) | (spread != 0)
+            if moved.any():
+                size = _rms(value[moved])
+                limited = np.minimum(spread[moved], _KINKED * size)
+                yield size, _rms(limited), _rms(rounding[moved])
 
     def medians(self, found: dict[int, Measured], step: float) -> Iterator[tuple[float, ...]]:
         """Median size, spread and rounding of the elements that move, for each output."""
@@ -154,33 +185,41 @@ class _Work:
                 yield tuple(float(np.median(row[moved])) for row in rows)
 
 
-def _explore(work: _Work) -> tuple[_Work, Plan]:
+def _explore(work: _Work, hint: Plan | None) -> tuple[_Work, Plan]:
     """Find the scheme that suits the function, and follow it."""
     step = work.within(*work.precision.pairs)[0]
     found = _pair(work, step)
     if _straight(work, found, step):
-        _follow_pairs(work, found)
-        return work, Plan(None, work.precision)
+        return work, Plan(None, _follow_pairs(work, step, found), work.precision)
     if work.precision.eps < FLOAT32.eps and _rounds(work, found, step):
-        return _explore(work.at(FLOAT32))
-    found, step = _best_triple(work)
+        return _explore(work.at(FLOAT32), None)
+    found, step = _best_triple(work, None if hint is None else hint.triple)
     _follow_triples(work, found, step)
-    return work, Plan(step, work.precision)
+    return work, Plan(step, 0.0, work.precision)
 
 
-def _follow_pairs(work: _Work, found: dict[int, Measured] | None = None) -> None:
-    """Take pairs of smaller and smaller steps, then triples for what is smooth, not straight."""
-    for step in work.within(*work.precision.pairs):
-        if work.settle(found or _pair(work, step), step, None):
-            return
+def _follow_pairs(work: _Work, largest: float, found: dict[int, Measured] | None = None) -> float:
+    """Take pairs of smaller and smaller steps, then triples for what is smooth, not straight.
+
+    Return the largest step at which hardly any element stayed open.
+    """
+    worth, steps = 0.0, work.within(*(s for s in work.precision.pairs if s <= largest))
+    for step in steps:
+        done = work.settle(found or _pair(work, step), step, None)
+        if not worth and work.open_share <= _RARE:
+            worth = step
+        if done:
+            return worth
         found = None
+    worth = worth or steps[0]
     kinks = [output.set_aside(~output.shrinking) for output in work.outputs]
-    for step in work.within(work.precision.triples[0], work.precision.fine):
+    for step in work.within(work.precision.ladder[1], work.precision.fine):
         if not work.active:
             break
         work.settle(*_triple(work, step), work.precision.acceptable)
     for output, indices in zip(work.outputs, kinks, strict=True):
         output.reopen(indices)
+    return worth
 
 
 def _follow_triples(work: _Work, found: dict[int, Measured], step: float) -> None:
@@ -198,19 +237,25 @@ def _follow_triples(work: _Work, found: dict[int, Measured], step: float) -> Non
         work.settle(found, finest, acceptable)
 
 
-def _best_triple(work: _Work) -> tuple[dict[int, Measured], float]:
+def _best_triple(work: _Work, hint: float | None) -> tuple[dict[int, Measured], float]:
     """Search the step at which curvature and rounding blur the derivative equally."""
-    usual, smaller, larger = (work.within(step)[0] for step in work.precision.triples)
-    best = _triple(work, usual)
+    ladder = work.within(*work.precision.ladder)
+    start = ladder.index(hint) if hint in ladder else min(1, len(ladder) - 1)
+    best = _triple(work, ladder[start])
     if _balanced(work, *best):
         return best
-    other, last = _triple(work, smaller), larger
-    if _blur(work, *other) < _blur(work, *best):
-        best, last = other, work.within(work.precision.fine)[0]
-        if _balanced(work, *best):
-            return best
-    other = _triple(work, last)
-    return other if _blur(work, *other) < _blur(work, *best) else best
+    for way in (1, -1):
+        place, before = start + way, best
+        while 0 <= place < len(ladder):
+            other = _triple(work, ladder[place])
+            if _blur(work, *other) >= _blur(work, *best):
+                break
+            best, place = other, place + way
+            if _balanced(work, *best):
+                return best
+        if best is not before:
+            break
+    return best
 
 
 def _rounds(work: _Work, found: dict[int, Measured], step: float) -> bool:
@@ -234,13 +279,19 @@ def _straight(work: _Work, found: dict[int, Measured], step: float) -> bool:
 
 
 def _balanced(work: _Work, found: dict[int, Measured], step: float) -> bool:
-    return all(spread <= 8 * rounding for _, spread, rounding in work.medians(found, step))
+    """Whether a smaller step is not worth its evaluations."""
+    return all(spread <= _WORTH * rounding for _, spread, rounding in work.means(found, step))
 
 
 def _blur(work: _Work, found: dict[int, Measured], step: float) -> float:
-    """The worst relative bound, over the outputs, of a typical element."""
-    blurs = [(s + r) / max(v, s + r) for v, s, r in work.medians(found, step)]
+    """The worst relative bound, over the outputs, of all elements together."""
+    blurs = [(s + r) / max(v, s + r) for v, s, r in work.means(found, step)]
     return max(blurs, default=0.0)
+
+
+def _rms(values: Values) -> float:
+    finite = values[np.isfinite(values)]
+    return math.sqrt(float(np.mean(np.square(finite)))) if finite.size else 0.0
 
 
 def _pair(work: _Work, step: float) -> dict[int, Measured]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from layercheck.gradients.cells import Cells
 from layercheck.gradients.problem import Problem
 from layercheck.gradients.quotients import Array, Values
 from layercheck.gradients.structure import Blocks
@@ -35,6 +36,13 @@ def one_each(problem: Problem, blocks: Blocks, position: int, rng: np.random.Gen
     v = np.zeros(shape)
     place = placed(blocks, shape, position)
     v[place] = bounded(problem, v[place].shape, rng)
+    return problem.within(v)
+
+
+def at_cells(problem: Problem, cells: Cells, rng: np.random.Generator) -> Values:
+    """A direction that moves the elements of some cells."""
+    v = np.zeros(problem.value.shape)
+    v[cells.place] = bounded(problem, v[cells.place].shape, rng)
     return problem.within(v)
 
 

@@ -69,19 +69,16 @@ def sample(
     found: list[tuple[float, int]] = []
     for position in sorted(positions):
         residuals = compare(problem, blocks, one_each(problem, blocks, position, rng), plan)
-        found += worst_elements(problem, blocks, position, residuals)
+        rows = worst_rows(residuals)
+        flat = flat_indices(blocks, shape, position, rows)
+        found += zip(residuals.error.reshape(-1)[rows].tolist(), flat.tolist(), strict=True)
     return [flat for _, flat in sorted(found, reverse=True)]
 
 
-def worst_elements(
-    problem: Problem, blocks: Blocks, position: int, residuals: Residuals, most: int = 3
-) -> list[tuple[float, int]]:
-    """The elements at one position of all blocks that are furthest outside their tolerance."""
+def worst_rows(residuals: Residuals, most: int = 3) -> npt.NDArray[np.intp]:
+    """The blocks that are furthest outside their tolerance, the worst first."""
     wrong = np.flatnonzero(residuals.wrong)
-    error = residuals.error.reshape(-1)[wrong]
-    order = np.argsort(-error)[:most]
-    flat = flat_indices(blocks, problem.value.shape, position, wrong[order])
-    return list(zip(error[order].tolist(), flat.tolist(), strict=True))
+    return wrong[np.argsort(-residuals.error.reshape(-1)[wrong])[:most]]
 
 
 def flat_indices(

@@ -18,8 +18,8 @@ class Precision:
         Spacing of 1.0 in the least precise dtype that the values pass through.
     pairs : tuple of float
         Steps of the pairs, largest first, in which straight outputs are sought.
-    triples : tuple of float
-        Steps of the triples for smooth functions: the usual one, a smaller and a larger one.
+    ladder : tuple of float
+        Steps of the triples for smooth functions, largest first; the second is tried first.
     fine, finest : float
         A triple, then a pair, for the outputs that are bent within the larger steps.
     nearby : float
@@ -30,7 +30,7 @@ class Precision:
 
     eps: float
     pairs: tuple[float, ...]
-    triples: tuple[float, float, float]
+    ladder: tuple[float, ...]
     fine: float
     finest: float
     nearby: float
@@ -39,13 +39,13 @@ class Precision:
     @property
     def largest(self) -> float:
         """The largest step of all."""
-        return max(*self.pairs, *self.triples)
+        return max(*self.pairs, *self.ladder)
 
 
 FLOAT64 = Precision(
     eps=2.0**-52,
     pairs=(2.0**-3, 2.0**-11, 2.0**-18, 2.0**-22),
-    triples=(2.0**-8, 2.0**-11, 2.0**-5),
+    ladder=(2.0**-5, 2.0**-8, 2.0**-11, 2.0**-15),
     fine=2.0**-15,
     finest=2.0**-22,
     nearby=2.0**-18,
@@ -54,7 +54,7 @@ FLOAT64 = Precision(
 FLOAT32 = Precision(
     eps=2.0**-23,
     pairs=(2.0**-2, 2.0**-5, 2.0**-8),
-    triples=(2.0**-3, 2.0**-5, 2.0**-1),
+    ladder=(2.0**-1, 2.0**-3, 2.0**-5, 2.0**-6),
     fine=2.0**-6,
     finest=2.0**-9,
     nearby=2.0**-6,

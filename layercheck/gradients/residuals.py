@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,6 @@ import numpy.typing as npt
 from layercheck.gradients.differences import Plan, directional_derivative
 from layercheck.gradients.problem import Problem
 from layercheck.gradients.quotients import Array, Derivative, Values
-from layercheck.gradients.structure import Blocks
 
 # The bounds of the outputs add up like random numbers, since the upstream gradient has random
 # signs that are independent of them: six root sums of squares are exceeded with probability
@@ -22,6 +22,22 @@ from layercheck.gradients.structure import Blocks
 _MANY, _FEW, _FEW_OUTPUTS = 6.0, 2.0, 4
 _ROUNDING = 16.0  # rounding of the sums and of backward itself, in units of eps
 _IMMATERIAL = 2.0**-36  # a relative error of 1.5e-11: a constant written with ten digits
+
+
+class Cover(Protocol):
+    """Blocks of a tensor, and the outputs that belong to each."""
+
+    def lengths(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """How many blocks there are along each axis."""
+
+    def sum_tensor(self, *factors: Array) -> Array:
+        """Sum a product over each block of the tensor."""
+
+    def sum_output(self, k: int, *factors: Array) -> Array:
+        """Sum a product over what belongs to each block in output `k`."""
+
+    def strays(self, k: int, value: Array, bound: Array) -> bool:
+        """Whether anything moves in output `k` that belongs to no block."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,8 @@ class Residuals:
     flagged : tuple of bool arrays, one an output
         Outputs that were left out because they lie on a kink.
     plan : Plan
+    stray : bool
+        Outputs move that belong to no block: the structure is wrong.
     """
 
     analytic: Array
@@ -41,6 +59,7 @@ class Residuals:
     tolerance: Array
     flagged: tuple[npt.NDArray[np.bool_], ...]
     plan: Plan
+    stray: bool = False
 
     @cached_property
     def error(self) -> Array:
@@ -55,12 +74,19 @@ class Residuals:
         return np.asarray(~(self.error <= self.tolerance))
 
 
-def compare(problem: Problem, blocks: Blocks, v: Values, plan: Plan | None = None) -> Residuals:
+def compare(
+    problem: Problem,
+    blocks: Cover,
+    v: Values,
+    plan: Plan | None = None,
+    hint: Plan | None = None,
+) -> Residuals:
     """Differentiate along `v` and compare with the gradient, block by block."""
     derivatives, plan = directional_derivative(
-        problem.along(v), problem.outputs, precision=problem.precision, plan=plan
+        problem.along(v), problem.outputs, precision=problem.precision, plan=plan, hint=hint
     )
     gradient, upstream = _without_kinks(problem, derivatives)
+    stray = any(blocks.strays(k, d.value, d.bound) for k, d in enumerate(derivatives))
     with np.errstate(all="ignore"):
         numeric, tolerance = _numeric(problem, blocks, derivatives, upstream, plan)
         product = gradient * v
@@ -70,7 +96,7 @@ def compare(problem: Problem, blocks: Blocks, v: Values, plan: Plan | None = Non
     flagged = tuple(derivative.flagged for derivative in derivatives)
     if problem.masked:
         flagged = tuple(np.logical_or(*pair) for pair in zip(flagged, problem.masked, strict=True))
-    return Residuals(analytic, numeric, tolerance, flagged, plan)
+    return Residuals(analytic, numeric, tolerance, flagged, plan, stray)
 
 
 def _without_kinks(
@@ -88,13 +114,13 @@ def _without_kinks(
 
 def _numeric(
     problem: Problem,
-    blocks: Blocks,
+    blocks: Cover,
     derivatives: Sequence[Derivative],
     upstream: tuple[Array, ...],
     plan: Plan,
 ) -> tuple[Array, Array]:
     """Sum upstream times derivative over each block; uses the derivatives' arrays up."""
-    shape = tuple(problem.value.shape[axis] for axis in blocks.tensor)
+    shape = blocks.lengths(problem.value.shape)
     numeric, squares, bounds = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     outputs = 0
     for k, (derivative, dz) in enumerate(zip(derivatives, upstream, strict=True)):

@@ -7,6 +7,7 @@ number in all. Elementwise layers have blocks of one element.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from layercheck.gradients.quotients import Array
 
 Bools = npt.NDArray[np.bool_]
 
-_SHORT = 16  # axes up to this length are told apart by all their bits, longer ones at random
+Partners = list[list[int]]  # for each output, the axes that may follow an axis of the tensor
+
+_SHORT = 16  # this many blocks are told apart one by one, more at random
+_MANY = 1024  # blocks from which one random half and its complement are enough
 _UNMOVED = 2.0**14  # units of eps rms: BLAS may sum in another order, a dependence moves more
 
 
@@ -36,12 +40,20 @@ class Blocks:
 
     def sum_tensor(self, *factors: Array) -> Array:
         """Sum a product over each block of the tensor."""
-        return _sum(factors, self.tensor)
+        return sum_to(self.tensor, factors)
 
     def sum_output(self, k: int, *factors: Array) -> Array:
         """Sum a product over each block of output `k`."""
         axes = self.outputs[k]
-        return _sum(factors, () if axes is None else axes)
+        return sum_to(() if axes is None else axes, factors)
+
+    def strays(self, k: int, value: Array, bound: Array) -> bool:
+        """Every element of an output belongs to a block."""
+        return False
+
+    def lengths(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """How many blocks there are along each axis that tells them apart."""
+        return tuple(shape[axis] for axis in self.tensor)
 
     def size(self, shape: tuple[int, ...]) -> int:
         """Elements of the tensor in one block."""
@@ -63,18 +75,25 @@ def one_block(problem: Problem) -> Blocks:
 
 def find_blocks(problem: Problem, rng: np.random.Generator) -> Blocks:
     """Find the axes along which the layer keeps its indices apart."""
-    change = _change(problem, rng)
-    shapes = {output.shape for output in problem.outputs}
-    if shapes == {problem.value.shape} and problem.value.size > _SHORT:
-        axes = tuple(range(problem.value.ndim))
-        if _is_elementwise(problem, change, rng):
-            return Blocks(axes, (axes,) * len(problem.outputs))
-    pairs: list[tuple[int, list[list[int]]]] = []
-    moving = [False] * len(problem.outputs)
-    for axis, length in enumerate(problem.value.shape):
-        if length > 1 and not (problem.is_complex and axis == problem.value.ndim - 1):
-            pairs.append((axis, _partners(problem, axis, moving, change, rng)))
-    return _assign(problem, pairs, moving)
+    return search_blocks(Probe(problem, rng))
+
+
+def search_blocks(probe: Probe) -> Blocks:
+    """Try axes of equal length all at once, then those that one hyperplane leaves, then each alone.
+
+    Where nothing is wrong with the first guess, that is two evaluations in all.
+    """
+    candidates = _by_length(probe.problem)
+    guess = _assign(candidates, [True] * len(probe.moving))
+    if guess.tensor and probe.keeps_apart(guess):
+        better = _assign(candidates, probe.moving)
+        return better if better == guess or probe.keeps_apart(better) else guess
+    narrowed = {axis: probe.follow(axis, found) for axis, found in candidates.items()}
+    second = _assign(narrowed, probe.moving)
+    if second.tensor and second != guess and probe.keeps_apart(second):
+        return second
+    alone = {axis: probe.partners(axis, found) for axis, found in narrowed.items()}
+    return _assign(alone, probe.moving)
 
 
 def is_confined(
@@ -90,90 +109,130 @@ def is_confined(
     shape = tuple(problem.value.shape[axis] for axis in blocks.tensor)
     place = dict(zip(blocks.tensor, np.unravel_index(block, shape), strict=True))
     others[tuple(place.get(axis, slice(None)) for axis in range(others.ndim))] = False
-    moved = list(_moved(problem, others, _change(problem, rng)))[output]
-    return not moved.reshape(-1)[position]
+    return not Probe(problem, rng).moved(others)[output].reshape(-1)[position]
 
 
-def _is_elementwise(problem: Problem, change: Array, rng: np.random.Generator) -> bool:
-    """Perturb half of the elements, then the others: the rest of the outputs must stay."""
-    mask = rng.integers(0, 2, problem.value.shape, dtype=bool)
-    for perturbed in (mask, ~mask):
-        for moved in _moved(problem, perturbed, change):
-            if np.any(moved & ~perturbed):
-                return False
-    return True
+class Probe:
+    """Perturbs parts of a tensor and sees which outputs change.
 
+    `moving` says which outputs changed at all so far.
+    """
 
-def _partners(
-    problem: Problem, axis: int, moving: list[bool], change: Array, rng: np.random.Generator
-) -> list[list[int]]:
-    """For each output, its axes whose indices follow those of the tensor's `axis`."""
-    length = problem.value.shape[axis]
-    candidates = [
-        [b for b, n in enumerate(output.shape) if n == length] for output in problem.outputs
-    ]
-    for mask in _masks(length, rng):
+    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+        self.problem = problem
+        self.rng = rng
+        self.shape = problem.value.shape
+        self.change = _change(problem, rng)
+        self.moving = [False] * len(problem.outputs)
+
+    def moved(self, perturbed: Bools) -> list[Bools]:
+        """Where each output changes when the chosen elements of the tensor do."""
+        problem = self.problem
+        value = np.multiply(self.change, perturbed)
+        value += problem.value
+        if math.isfinite(problem.low) or math.isfinite(problem.high):
+            np.clip(value, problem.low, problem.high, out=value)
+        after = problem.evaluate(value.astype(problem.value.dtype, copy=False))
+        limits = (_UNMOVED * problem.precision.eps * size for size in problem.sizes)
+        found = []
+        for k, (output, new, limit) in enumerate(zip(problem.outputs, after, limits, strict=True)):
+            with np.errstate(all="ignore"):
+                found.append(~(np.abs(new - output) <= limit))
+            self.moving[k] |= bool(found[-1].any())
+        return found
+
+    def hyperplane(self, axis: int, position: int) -> list[Bools]:
+        """Where each output changes when all elements at one index of an axis do."""
+        return self.moved(self._along(axis, np.arange(self.shape[axis]) == position))
+
+    def keeps_apart(self, blocks: Blocks) -> bool:
+        """Perturb some blocks, then the others: the outputs of the rest must stay."""
+        lengths = tuple(self.shape[axis] for axis in blocks.tensor)
+        spread = [self.shape[a] if a in blocks.tensor else 1 for a in range(len(self.shape))]
+        for mask in _masks(math.prod(lengths), self.rng):
+            perturbed = np.broadcast_to(mask.reshape(spread), self.shape)
+            for axes, moved in zip(blocks.outputs, self.moved(perturbed), strict=True):
+                if np.any(along(moved, axes or ()) & ~mask.reshape(lengths)):
+                    return False
+        return True
+
+    def follow(self, axis: int, candidates: Partners) -> Partners:
+        """Keep the output axes along which one index of the tensor moves that index alone."""
         if not any(candidates):
-            break
-        shape = [1] * problem.value.ndim
-        shape[axis] = length
-        perturbed = np.broadcast_to(mask.reshape(shape), problem.value.shape)
-        for k, moved in enumerate(_moved(problem, perturbed, change)):
-            if not moved.any():
-                continue
-            moving[k] = True
-            candidates[k] = [b for b in candidates[k] if not np.any(_along(moved, b) & ~mask)]
-    return candidates
+            return candidates
+        middle = self.shape[axis] // 2
+        kept: Partners = []
+        for found, moved in zip(candidates, self.hyperplane(axis, middle), strict=True):
+            where = {b: np.flatnonzero(along(moved, (b,))) for b in found}
+            kept.append([b for b in found if np.all(where[b] == middle)])
+        return kept
+
+    def partners(self, axis: int, candidates: Partners) -> Partners:
+        """Keep the output axes whose indices follow those of the tensor's `axis`."""
+        kept = [list(found) for found in candidates]
+        for mask in _masks(self.shape[axis], self.rng):
+            if not any(kept):
+                break
+            for k, moved in enumerate(self.moved(self._along(axis, mask))):
+                kept[k] = [b for b in kept[k] if not np.any(along(moved, (b,)) & ~mask)]
+        return kept
+
+    def _along(self, axis: int, chosen: Bools) -> Bools:
+        shape = [1] * len(self.shape)
+        shape[axis] = len(chosen)
+        return np.broadcast_to(chosen.reshape(shape), self.shape)
 
 
-def _assign(
-    problem: Problem, pairs: list[tuple[int, list[list[int]]]], moving: list[bool]
-) -> Blocks:
-    """Pair axes one to one, each with the partner at the same place where it can be."""
-    tensor: list[int] = []
-    outputs: list[list[int]] = [[] for _ in problem.outputs]
-    for axis, candidates in pairs:
-        chosen: list[int] = []
-        for k, found in enumerate(candidates):
-            left = [b for b in found if b not in outputs[k]]
-            if moving[k] and left:
-                chosen.append(axis if axis in left else left[0])
-        if len(chosen) == sum(moving) > 0:
-            tensor.append(axis)
-            for k, b in zip((k for k, moves in enumerate(moving) if moves), chosen, strict=True):
-                outputs[k].append(b)
+def _by_length(problem: Problem) -> dict[int, Partners]:
+    """For each axis of the tensor and each output, the output's axes of the same length."""
+    last = problem.value.ndim - problem.is_complex
+    return {
+        axis: [[b for b, n in enumerate(z.shape) if n == length] for z in problem.outputs]
+        for axis, length in enumerate(problem.value.shape[:last])
+        if length > 1
+    }
+
+
+def _assign(candidates: dict[int, Partners], moving: list[bool]) -> Blocks:
+    """Pair axes one to one, first those that can be paired with the axis at the same place."""
+    pairs: dict[int, dict[int, int]] = {}
+    taken: list[set[int]] = [set() for _ in moving]
+    follow = [k for k, moves in enumerate(moving) if moves]
+
+    def stays(axis: int) -> bool:
+        return all(axis in candidates[axis][k] for k in follow)
+
+    for axis in sorted(candidates, key=lambda axis: (not stays(axis), axis)):
+        left = {k: [b for b in candidates[axis][k] if b not in taken[k]] for k in follow}
+        if follow and all(left.values()):
+            pairs[axis] = {k: axis if axis in found else found[0] for k, found in left.items()}
+            for k, b in pairs[axis].items():
+                taken[k].add(b)
     return Blocks(
-        tuple(tensor),
+        tuple(sorted(pairs)),
         tuple(
-            tuple(axes) if moves or not any(moving) else None
-            for axes, moves in zip(outputs, moving, strict=True)
+            tuple(pairs[axis][k] for axis in sorted(pairs)) if moves or not follow else None
+            for k, moves in enumerate(moving)
         ),
     )
 
 
-def _masks(length: int, rng: np.random.Generator) -> Iterator[Bools]:
-    """Masks and their complements that set any two indices apart (very likely, if many)."""
-    indices = np.arange(length)
-    if length <= _SHORT:
-        masks = [(indices >> bit) % 2 == 1 for bit in range((length - 1).bit_length())]
-    else:
-        masks = [rng.permutation(indices) % 2 == 1 for _ in range(2)]
-    for mask in masks:
+def _masks(count: int, rng: np.random.Generator) -> Iterator[Bools]:
+    """Masks with, for each two of few blocks, one that holds the first and not the second.
+
+    Every block lies in another half of the masks (Sperner). Many blocks: random halves.
+    """
+    numbers = np.arange(count)
+    if count <= _SHORT:
+        bits = next(m for m in itertools.count(1) if math.comb(m, m // 2) >= count)
+        halves = itertools.islice(itertools.combinations(range(bits), bits // 2), count)
+        lies_in = np.array([[bit in half for bit in range(bits)] for half in halves])
+        yield from lies_in.T
+        return
+    for _ in range(1 if count > _MANY else 2):
+        mask = rng.permutation(numbers) % 2 == 1
         yield mask
         yield ~mask
-
-
-def _moved(problem: Problem, perturbed: Bools, change: Array) -> Iterator[Bools]:
-    """Where each output changes when the chosen elements of the tensor do."""
-    value = np.multiply(change, perturbed)
-    value += problem.value
-    if math.isfinite(problem.low) or math.isfinite(problem.high):
-        np.clip(value, problem.low, problem.high, out=value)
-    after = problem.evaluate(value.astype(problem.value.dtype, copy=False))
-    limits = (_UNMOVED * problem.precision.eps * size for size in problem.sizes)
-    for output, moved, limit in zip(problem.outputs, after, limits, strict=True):
-        with np.errstate(all="ignore"):
-            yield ~(np.abs(moved - output) <= limit)
 
 
 def _change(problem: Problem, rng: np.random.Generator) -> Array:
@@ -183,11 +242,14 @@ def _change(problem: Problem, rng: np.random.Generator) -> Array:
     return np.multiply(change, problem.scale / 128, dtype=np.float64)
 
 
-def _along(moved: Bools, axis: int) -> Bools:
-    return np.asarray(moved.any(axis=tuple(b for b in range(moved.ndim) if b != axis)))
+def along(moved: Bools, axes: tuple[int, ...]) -> Bools:
+    """Reduce to the given axes, in their order."""
+    found = moved.any(axis=tuple(b for b in range(moved.ndim) if b not in axes))
+    return np.asarray(found).transpose(np.argsort(np.argsort(axes)))
 
 
-def _sum(factors: tuple[Array, ...], kept: tuple[int, ...]) -> Array:
+def sum_to(kept: tuple[int, ...], factors: tuple[Array, ...]) -> Array:
+    """Sum a product over all axes but some, which come in the given order."""
     axes = list(range(factors[0].ndim))
     operands: list[Any] = [part for factor in factors for part in (factor, axes)]
     return np.asarray(np.einsum(*operands, list(kept)))

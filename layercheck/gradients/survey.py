@@ -9,17 +9,18 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from layercheck.gradients.cells import Cells, all_cells
 from layercheck.gradients.differences import Plan
-from layercheck.gradients.directions import gaussian, one_each, placed
-from layercheck.gradients.locate import flat_indices, worst_elements
+from layercheck.gradients.directions import at_cells, gaussian
+from layercheck.gradients.locate import worst_rows
 from layercheck.gradients.problem import Problem
-from layercheck.gradients.quotients import Values
+from layercheck.gradients.quotients import Array
 from layercheck.gradients.residuals import Residuals, compare
-from layercheck.gradients.structure import Blocks
+from layercheck.gradients.windows import Structure
 
 PROBES = 3
 PROBABILITY = 0.99
-_CHEAPEST = 2  # forwards that one direction takes at least
+CHEAPEST = 2  # forwards that one direction takes at least
 _NEGLIGIBLE = 1e-3  # what a vanishing derivative may hide, relative to the outputs
 
 # With probability PROBABILITY one of PROBES normal numbers is larger than this.
@@ -30,13 +31,15 @@ _REACH = NormalDist().inv_cdf((1 + (1 - PROBABILITY) ** (1 / PROBES)) / 2)
 class Survey:
     """What all directions together said about one tensor."""
 
-    blocks: Blocks
+    structure: Structure
     one_by_one: bool
+    colours: int = 1
     plan: Plan | None = None
     failing: Residuals | None = None
     candidates: list[tuple[float, int]] = field(default_factory=list)
-    wrong: set[int] = field(default_factory=set)
+    wrong: npt.NDArray[np.bool_] | None = None
     detectable: float = 0.0
+    hidden: Array = field(default_factory=lambda: np.zeros(1))
     visible: bool = False
     vanishing: bool = True
     unverified: int = 0
@@ -62,45 +65,57 @@ class Survey:
             self.flagged = [a | b for a, b in zip(old, found.flagged, strict=True)]
 
 
-def take_survey(problem: Problem, blocks: Blocks, budget: int, rng: np.random.Generator) -> Survey:
+def take_survey(
+    problem: Problem,
+    structure: Structure,
+    budget: int,
+    rng: np.random.Generator,
+    hint: Plan | None = None,
+) -> Survey:
     """See the elements one by one where the budget allows it, else in blocks."""
-    size = blocks.size(problem.value.shape)
-    if size * _CHEAPEST <= budget or size == 1:
-        survey = _one_by_one(problem, blocks, budget, rng)
-        if survey is not None:
-            return survey
-    return _in_blocks(problem, blocks, rng)
-
-
-def _one_by_one(
-    problem: Problem, blocks: Blocks, budget: int, rng: np.random.Generator
-) -> Survey | None:
-    """Move one element of every block at a time; None where that exceeds the budget."""
-    survey = Survey(blocks, one_by_one=True)
-    size = blocks.size(problem.value.shape)
-    natural = problem.natural / math.sqrt(blocks.count(problem.value.shape))
-    for position in range(size):
-        v = one_each(problem, blocks, position, rng)
-        found = compare(problem, blocks, v, survey.plan)
-        if position == 0 and size > 1 and size * _cost(found.plan) > budget:
-            return None
-        survey.add(found, natural)
-        survey.candidates += worst_elements(problem, blocks, position, found)
-        rows = np.flatnonzero(found.wrong)
-        flat = flat_indices(blocks, problem.value.shape, position, rows)
-        survey.wrong.update((flat // (1 + problem.is_complex)).tolist())
-        _note_reach(problem, survey, found, v[placed(blocks, v.shape, position)])
+    colours = structure.colours(problem.value.shape)
+    if colours * CHEAPEST > budget and colours > 1:
+        return _in_blocks(problem, structure, rng, hint=hint)
+    survey = Survey(structure, one_by_one=True, colours=colours)
+    for cells in all_cells(structure, problem.value.shape):
+        found = _see_cells(problem, survey, cells, rng, hint)
+        if found.stray or (colours > 1 and colours * _cost(found.plan) > budget):
+            return _in_blocks(problem, Structure(structure.blocks), rng, found.plan)
     return survey
 
 
-def _note_reach(problem: Problem, survey: Survey, found: Residuals, v: Values) -> None:
+def _see_cells(
+    problem: Problem, survey: Survey, cells: Cells, rng: np.random.Generator, hint: Plan | None
+) -> Residuals:
+    """Move one element of every block and window at a time."""
+    v = at_cells(problem, cells, rng)
+    found = compare(problem, cells, v, survey.plan, hint)
+    survey.add(found, problem.natural / math.sqrt(found.analytic.size))
+    _note_wrong(problem, survey, cells, found)
+    _note_reach(survey, cells, found, cells.sum_tensor(v.astype(np.float64, copy=False)))
+    return found
+
+
+def _note_wrong(problem: Problem, survey: Survey, cells: Cells, found: Residuals) -> None:
+    """Note the wrong elements, and the worst of them as candidates to be shown."""
+    rows = worst_rows(found)
+    errors = found.error.reshape(-1)[rows].tolist()
+    survey.candidates += zip(errors, cells.flat(rows).tolist(), strict=True)
+    if rows.size:
+        if survey.wrong is None:
+            survey.wrong = np.zeros(problem.value.size // (1 + problem.is_complex), bool)
+        survey.wrong[cells.flat(np.flatnonzero(found.wrong)) // (1 + problem.is_complex)] = True
+
+
+def _note_reach(survey: Survey, cells: Cells, found: Residuals, v: Array) -> None:
     """Note the smallest error that any of the elements just seen could hide."""
     seen = np.asarray(v != 0)
     if any(flags.any() for flags in found.flagged):
-        judged = np.zeros(found.analytic.shape)
+        judged, left = np.zeros(found.analytic.shape), np.zeros(found.analytic.shape)
         for k, flags in enumerate(found.flagged):
-            judged += survey.blocks.sum_output(k, (~flags).astype(np.float64))
-        seen &= judged > 0
+            judged += cells.sum_output(k, (~flags).astype(np.float64))
+            left += cells.sum_output(k, flags.astype(np.float64))
+        seen &= (judged > 0) | (left == 0)
     survey.unverified += int(seen.size - np.count_nonzero(seen))
     seen &= ~found.wrong
     hidden = np.zeros(found.analytic.shape)
@@ -108,19 +123,25 @@ def _note_reach(problem: Problem, survey: Survey, found: Residuals, v: Values) -
     survey.detectable = max(survey.detectable, float(np.max(hidden, where=seen, initial=0.0)))
 
 
-def _in_blocks(problem: Problem, blocks: Blocks, rng: np.random.Generator) -> Survey:
+def _in_blocks(
+    problem: Problem,
+    structure: Structure,
+    rng: np.random.Generator,
+    plan: Plan | None = None,
+    hint: Plan | None = None,
+) -> Survey:
     """Take Gaussian directions through all elements: one number a block from each."""
-    survey = Survey(blocks, one_by_one=False)
+    blocks = structure.blocks
+    survey = Survey(structure, one_by_one=False, plan=plan)
     natural = problem.natural / math.sqrt(blocks.count(problem.value.shape))
-    hidden = np.zeros(1)
     for _ in range(PROBES):
-        found = compare(problem, blocks, gaussian(problem, rng), survey.plan)
+        found = compare(problem, blocks, gaussian(problem, rng), survey.plan, hint)
         survey.add(found, natural)
         right = np.where(found.wrong, 0.0, found.error + found.tolerance)
-        hidden = np.maximum(hidden, right)
-    survey.detectable = float(hidden.max()) / (_REACH * problem.scale)
+        survey.hidden = np.maximum(survey.hidden, right)
+    survey.detectable = float(survey.hidden.max()) / (_REACH * problem.scale)
     return survey
 
 
 def _cost(plan: Plan) -> int:
-    return _CHEAPEST if plan.triple is None else 6
+    return CHEAPEST if plan.triple is None else 6

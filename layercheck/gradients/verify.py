@@ -8,19 +8,22 @@ probability that is computed and reported.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from layercheck.gradients.cells import find_structure
+from layercheck.gradients.differences import Plan
 from layercheck.gradients.kinks import BACKWARDS, Adjudication, Excess, adjudicate
 from layercheck.gradients.locate import bisect, confirm, flat_indices, sample
 from layercheck.gradients.problem import Problem
 from layercheck.gradients.slopes import find_ties
-from layercheck.gradients.structure import Blocks, find_blocks, one_block
-from layercheck.gradients.survey import PROBABILITY, PROBES, Survey, take_survey
+from layercheck.gradients.structure import Blocks, one_block
+from layercheck.gradients.survey import CHEAPEST, PROBABILITY, PROBES, Survey, take_survey
+from layercheck.gradients.windows import Structure
 from layercheck.outcome import Verified, Worst
 
-_FEW_ELEMENTS = 8  # no structure is sought in a tensor that is sooner done element by element
 _CONFIRMED = 3  # candidates that are looked at alone before an accusation
 _ROUGH = (
     "{:,} of {:,} outputs are not smooth at any step: the layer is noisy, or has kinks everywhere "
@@ -53,13 +56,15 @@ class Verification:
         Why the gradient could not be judged.
     is_zero : bool
         Gradient and differences both vanish.
-    blocks : Blocks or None
-        The structure that was found, to be reused at another point.
+    structure : Structure or None
+        What was found, to be reused at another point.
     at_kink : bool
         The worst element is wrong at a kink: outside the slopes on both sides.
     sides : tuple of int
         How often backward took, at a kink, the slope of the lower side, of the upper side, and
         one in between.
+    plan : Plan or None
+        How the tensor was differentiated.
     """
 
     verified: Verified
@@ -68,18 +73,20 @@ class Verification:
     wrong: int | None = None
     inconclusive: str | None = None
     is_zero: bool = False
-    blocks: Blocks | None = None
+    structure: Structure | None = None
     at_kink: bool = False
     sides: tuple[int, int, int] = (0, 0, 0)
+    plan: Plan | None = None
 
 
 def verify(
     problem: Problem,
     rng: np.random.Generator,
     budget: int = 64,
-    blocks: Blocks | None = None,
+    structure: Structure | None = None,
     backwards: int = BACKWARDS,
     tied: bool = False,
+    hint: Plan | None = None,
 ) -> Verification:
     """Verify the gradient of one tensor.
 
@@ -90,33 +97,44 @@ def verify(
     rng : Generator
     budget : int
         Forwards that may be spent to see elements one by one.
-    blocks : Blocks, optional
-        A structure found at another point; no accusation rests on it.
+    structure : Structure, optional
+        Found at another point; no accusation rests on it.
     backwards : int
         Backwards that may be spent on outputs at kinks.
     tied : bool
         Values are equal at this point: before an accusation, the outputs are looked at nearby.
+    hint : Plan, optional
+        How another tensor of the layer was differentiated.
     """
     size = problem.value.size // (1 + problem.is_complex)
     if size == 0:
         return Verification(Verified(0, 0, method="the tensor is empty"), is_zero=True)
     if not np.isfinite(problem.gradient).all():
         return _not_finite(problem, size, rng)
-    if blocks is None:
-        few = problem.value.size <= _FEW_ELEMENTS
-        blocks = one_block(problem) if few else find_blocks(problem, rng)
-    survey = take_survey(problem, blocks, budget, rng)
+    if structure is None:
+        structure = find_structure(problem, budget // CHEAPEST, rng)
+    survey = take_survey(problem, structure, budget, rng, hint)
     if survey.failing is not None and tied:
         problem = problem.without(find_ties(problem, survey.failing.plan, rng))
-        survey = take_survey(problem, blocks, budget, rng)
-    if survey.failed and blocks.tensor:
+        survey = take_survey(problem, structure, budget, rng, hint)
+    for weaker in _weaker(problem, structure):
+        if not survey.failed:
+            break
         found = _located(problem, survey, rng)
         if found is not None:
             return found
-        survey = take_survey(problem, one_block(problem), budget, rng)
+        survey = take_survey(problem, weaker, budget, rng, hint)
     if survey.failed:
         return _located(problem, survey, rng) or _untraced(problem, survey, rng)
-    return _passed(problem, survey, rng, backwards)
+    return conclude(problem, survey, rng, backwards)
+
+
+def _weaker(problem: Problem, structure: Structure) -> Iterator[Structure]:
+    """What is left of a structure that may be wrong: blocks without windows, then one block."""
+    if structure.windows:
+        yield Structure(structure.blocks)
+    if structure.blocks.tensor:
+        yield Structure(one_block(problem))
 
 
 def _located(problem: Problem, survey: Survey, rng: np.random.Generator) -> Verification | None:
@@ -126,18 +144,18 @@ def _located(problem: Problem, survey: Survey, rng: np.random.Generator) -> Veri
         worst = confirm(problem, ranked[:_CONFIRMED], rng)
     else:
         plan = survey.failing.plan
-        ranked = sample(problem, survey.blocks, survey.failing, plan, rng)
+        ranked = sample(problem, survey.structure.blocks, survey.failing, plan, rng)
         worst = confirm(problem, ranked[:_CONFIRMED], rng)
         if worst is None:
-            ranked = bisect(problem, survey.blocks, survey.failing.wrong, plan, rng)
+            ranked = bisect(problem, survey.structure.blocks, survey.failing.wrong, plan, rng)
             worst = confirm(problem, ranked[:_CONFIRMED], rng)
     if worst is None:
         return None
-    wrong = len(survey.wrong) if survey.one_by_one else None
+    wrong = None if survey.wrong is None else int(np.count_nonzero(survey.wrong))
     return Verification(_verified(problem, survey), worst, failed=True, wrong=wrong)
 
 
-def _passed(
+def conclude(
     problem: Problem, survey: Survey, rng: np.random.Generator, backwards: int = BACKWARDS
 ) -> Verification:
     """Nothing is wrong where the layer is smooth: judge the kinks, and how much was visible."""
@@ -145,7 +163,7 @@ def _passed(
     flagged = verified.not_adjudicated
     sides = (0, 0, 0)
     if flagged:
-        kinks = adjudicate(problem, survey.blocks, survey.flagged, rng, backwards)
+        kinks = adjudicate(problem, survey.structure.blocks, survey.flagged, rng, backwards)
         verified = _with_kinks(verified, kinks, survey.unverified)
         if kinks.excess is not None:
             return _wrong_at_kink(problem, survey, verified, kinks.excess)
@@ -153,10 +171,16 @@ def _passed(
         if kinks.left * 2 > outputs:
             return Verification(verified, inconclusive=_ROUGH.format(kinks.left, outputs))
         sides = kinks.sides
-    if survey.vanishing and not flagged:
-        return Verification(verified, is_zero=True, blocks=survey.blocks)
+    is_zero = survey.vanishing and not flagged
     unclear = None if survey.visible else _KINKED if verified.at_kinks else _BLURRED
-    return Verification(verified, inconclusive=unclear, blocks=survey.blocks, sides=sides)
+    return Verification(
+        verified,
+        inconclusive=None if is_zero else unclear,
+        is_zero=is_zero,
+        structure=survey.structure,
+        sides=sides,
+        plan=survey.plan,
+    )
 
 
 def _with_kinks(verified: Verified, kinks: Adjudication, unverified: int) -> Verified:
@@ -176,9 +200,9 @@ def _wrong_at_kink(
 ) -> Verification:
     """A row of the Jacobian lies outside the slopes on both sides of its output."""
     index: tuple[int, ...] = ()
-    if survey.blocks.size(problem.value.shape) == 1:
+    if survey.structure.blocks.size(problem.value.shape) == 1:
         rows = np.array([excess.block])
-        flat = flat_indices(survey.blocks, problem.value.shape, 0, rows)
+        flat = flat_indices(survey.structure.blocks, problem.value.shape, 0, rows)
         index = problem.index(int(flat[0]))
     error = abs(excess.row - excess.slope)
     worst = Worst(index, excess.row, excess.slope, error, excess.slack)
@@ -204,18 +228,22 @@ def _verified(problem: Problem, survey: Survey) -> Verified:
 
 def _method(problem: Problem, survey: Survey) -> str:
     if survey.one_by_one:
-        directions = survey.blocks.size(problem.value.shape)
-        return f"each element by differences of its own, along {directions} directions"
-    count = survey.blocks.count(problem.value.shape)
-    inside = survey.blocks.size(problem.value.shape)
-    blocks = "one block" if count == 1 else f"{count:,} blocks"
-    return f"{blocks} of {inside:,} elements, along {PROBES} Gaussian directions"
+        many = "one direction" if survey.colours == 1 else f"{survey.colours:,} directions"
+        return f"each element by differences of its own, along {many}"
+    return describe_blocks(problem, survey.structure.blocks)
+
+
+def describe_blocks(problem: Problem, blocks: Blocks) -> str:
+    """Say in words how a tensor was seen in blocks."""
+    count, inside = blocks.count(problem.value.shape), blocks.size(problem.value.shape)
+    words = "one block" if count == 1 else f"{count:,} blocks"
+    return f"{words} of {inside:,} elements, along {PROBES} Gaussian directions"
 
 
 def _untraced(problem: Problem, survey: Survey, rng: np.random.Generator) -> Verification:
     """A block is wrong in directions through all of it, but no single element stands out."""
     if survey.one_by_one or survey.failing is None:
-        return _passed(problem, survey, rng)
+        return conclude(problem, survey, rng)
     found = survey.failing
     block = int(np.argmax(found.error / np.maximum(found.tolerance, 1e-300)))
     worst = Worst(

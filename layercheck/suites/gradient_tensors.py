@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layercheck.case import Case
-from layercheck.gradients.kinks import BACKWARDS
-from layercheck.gradients.structure import Blocks
-from layercheck.gradients.verify import Verification, verify
+from layercheck.gradients.verify import Verification
 from layercheck.outcome import Cause, Finding, Verified
 from layercheck.suites.evidence import Tensor, sizes, source_of_backward
+from layercheck.suites.gradient_answers import answer
 from layercheck.suites.gradient_causes import causes, count_wrong
 from layercheck.suites.gradient_regimes import Regime, regimes
 from layercheck.suites.gradient_trials import Trial, reference, trials
 from layercheck.verdict import Failed, Inconclusive, Passed, skip
 
-_BACKWARDS = 64  # for outputs at kinks, at the small layout of a regime
 _AT_KINK = Cause(
     "one-sided-at-kink",
     "forward() has a kink here, and the gradient lies outside the slopes on both sides of it.",
@@ -41,7 +39,7 @@ def verified(case: Case, kind: str, name: str) -> Passed:
     wide = reference(case)
     before = wide.evaluations
     try:
-        draws = [_answer(t, kind, name) for t in trials(case)]
+        draws = [_Answer(t, answer(t, kind, name)) for t in trials(case)]
         others = [] if _fails(draws) else _answers(regimes(case), kind, name)
     finally:
         if wide is not case:
@@ -50,11 +48,11 @@ def verified(case: Case, kind: str, name: str) -> Passed:
 
 
 def _fails(answers: Sequence[_Answer]) -> bool:
-    return any(answer.found.failed for answer in answers)
+    return any(each.found.failed for each in answers)
 
 
 def _answers(found: Sequence[Regime], kind: str, name: str) -> list[_Answer]:
-    return [_answer(r.trial, kind, name) for r in found if r.trial is not None]
+    return [_Answer(r.trial, answer(r.trial, kind, name)) for r in found if r.trial is not None]
 
 
 def _missing(found: Sequence[Regime]) -> tuple[str, ...]:
@@ -65,57 +63,18 @@ def _missing(found: Sequence[Regime]) -> tuple[str, ...]:
 def _together(
     draws: list[_Answer], others: list[_Answer], kind: str, name: str, missing: tuple[str, ...]
 ) -> Passed:
-    for answer in (*draws, *others):
-        if answer.found.failed:
-            tensor = answer.trial.tensor(kind, name)
-            raise Failed(_finding(answer, tensor), answer.found.verified)
-    unclear = [answer.found.inconclusive for answer in draws if answer.found.inconclusive]
+    for each in (*draws, *others):
+        if each.found.failed:
+            raise Failed(_finding(each, each.trial.tensor(kind, name)), each.found.verified)
+    unclear = [each.found.inconclusive for each in draws if each.found.inconclusive]
     whole = _summed([a.found.verified for a in draws], [a.found.verified for a in others])
     if len(unclear) == len(draws):
         raise Inconclusive(str(unclear[0]), whole)
     return Passed((*_notes(draws, others), *missing), whole)
 
 
-def _answer(t: Trial, kind: str, name: str) -> _Answer:
-    if kind == "state" and t.gradients.states is None:
-        skip("backward takes no upstream gradients of states")
-    tensor = t.tensor(kind, name)
-    value = np.asarray(tensor.value)
-    if not np.isfinite(value).all():
-        skip(f"{name} holds values that are not finite")
-    if value.dtype.kind not in "fc":
-        skip(f"{name} holds {value.dtype} values, which have no gradient")
-    if tensor.gradient is None:
-        _require_place(t.case, tensor)
-        tensor = replace(tensor, gradient=np.zeros_like(value))
-    if np.shape(tensor.gradient) != value.shape:
-        skip("needs shapes.gradients")
-    rng = t.case.rng("gradient", kind, name, t.point.inputs[0].shape if t.point.inputs else 0)
-    blocks: dict[str, Blocks] = t.case.memo(("gradients.blocks", kind, name), dict)
-    found = verify(
-        t.pose(tensor),
-        rng,
-        t.case.options.budget,
-        blocks.get("found"),
-        _BACKWARDS if t.regime else BACKWARDS,
-        tied=bool(t.regime or t.case.options.data),
-    )
-    if found.blocks is not None:
-        blocks["found"] = found.blocks
-    return _Answer(t, found)
-
-
-def _require_place(case: Case, tensor: Tensor) -> None:
-    """Skip where no gradient can be expected: it was never found."""
-    if tensor.kind != "learnable":
-        skip("backward gives no gradient for it (see shapes.gradients)")
-    slot = next(s for s in case.subject.learnables if s.name == tensor.name)
-    if slot.gradient is None:
-        skip("no gradient was found (see contract.learnables_found)")
-
-
-def _finding(answer: _Answer, tensor: Tensor) -> Finding:
-    t, found = answer.trial, answer.found
+def _finding(one: _Answer, tensor: Tensor) -> Finding:
+    t, found = one.trial, one.found
     size = int(np.size(tensor.value))
     wrong = found.wrong or count_wrong(t, tensor)
     count = f"{wrong:,} of {size:,} elements" if wrong else f"some of {size:,} elements"
@@ -149,7 +108,7 @@ def _summed(draws: list[Verified], others: list[Verified]) -> Verified:
 
 
 def _notes(draws: list[_Answer], others: list[_Answer]) -> tuple[str, ...]:
-    sides = [sum(answer.found.sides[k] for answer in (*draws, *others)) for k in range(3)]
+    sides = [sum(each.found.sides[k] for each in (*draws, *others)) for k in range(3)]
     taken = [f"{text} ({n:,} times)" for n, text in zip(sides, _SIDES, strict=True) if n]
     notes = [f"at kinks backward() takes {', '.join(taken)}"] if taken else []
     if draws[0].found.verified.of == 0:

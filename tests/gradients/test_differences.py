@@ -239,7 +239,7 @@ def test_triples_converge_with_order_six():
     errors = []
     for step in (2**-3, 2**-4):
         found, _ = differentiate(
-            np.exp, np.ones(1), np.ones(1), plan=Plan(step, FLOAT64), limit=step
+            np.exp, np.ones(1), np.ones(1), plan=Plan(step, 0.0, FLOAT64), limit=step
         )
         errors.append(abs(found.value[0] - np.e))
 

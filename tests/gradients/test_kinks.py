@@ -7,6 +7,7 @@ import pytest
 
 from layercheck.gradients.structure import Blocks
 from layercheck.gradients.verify import verify
+from layercheck.gradients.windows import Structure
 from tests.gradients.layers import MAX_POOL, Pair, data, pose
 
 
@@ -133,8 +134,8 @@ def test_an_output_is_accused_at_a_kink_only_if_its_block_is_confirmed():
 
     x = np.zeros((6, 5))
     rng = np.random.default_rng(0)
-    elementwise = Blocks((0, 1), ((0, 1),))
-    found = verify(pose(Pair(forward, backward), (x,), 0, rng), rng, blocks=elementwise)
+    elementwise = Structure(Blocks((0, 1), ((0, 1),)))
+    found = verify(pose(Pair(forward, backward), (x,), 0, rng), rng, structure=elementwise)
 
     assert not found.failed
 

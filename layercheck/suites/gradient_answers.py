@@ -1,0 +1,61 @@
+"""The gradient of one tensor at one point: what can be asked, and the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from layercheck.case import Case
+from layercheck.gradients.kinks import BACKWARDS
+from layercheck.gradients.verify import Verification, verify
+from layercheck.suites.evidence import Tensor
+from layercheck.suites.gradient_trials import Trial
+from layercheck.verdict import skip
+
+_BACKWARDS = 64  # for outputs at kinks, at the small layout of a regime
+
+
+def answer(t: Trial, kind: str, name: str) -> Verification:
+    """Verify one gradient; skips where there is none to verify."""
+    tensor = _asked(t, kind, name)
+    rng = t.case.rng("gradient", kind, name, t.point.inputs[0].shape if t.point.inputs else 0)
+    known: dict[str, Verification] = t.case.memo(("gradients.known", kind, name), dict)
+    before = known.get("found")
+    found = verify(
+        t.pose(tensor),
+        rng,
+        t.case.options.budget,
+        None if before is None else before.structure,
+        _BACKWARDS if t.regime else BACKWARDS,
+        tied=bool(t.regime or t.case.options.data),
+    )
+    if found.structure is not None:
+        known["found"] = found
+    return found
+
+
+def _asked(t: Trial, kind: str, name: str) -> Tensor:
+    if kind == "state" and t.gradients.states is None:
+        skip("backward takes no upstream gradients of states")
+    tensor = t.tensor(kind, name)
+    value = np.asarray(tensor.value)
+    if not np.isfinite(value).all():
+        skip(f"{name} holds values that are not finite")
+    if value.dtype.kind not in "fc":
+        skip(f"{name} holds {value.dtype} values, which have no gradient")
+    if tensor.gradient is None:
+        _require_place(t.case, tensor)
+        tensor = replace(tensor, gradient=np.zeros_like(value))
+    if np.shape(tensor.gradient) != value.shape:
+        skip("needs shapes.gradients")
+    return tensor
+
+
+def _require_place(case: Case, tensor: Tensor) -> None:
+    """Skip where no gradient can be expected: it was never found."""
+    if tensor.kind != "learnable":
+        skip("backward gives no gradient for it (see shapes.gradients)")
+    slot = next(s for s in case.subject.learnables if s.name == tensor.name)
+    if slot.gradient is None:
+        skip("no gradient was found (see contract.learnables_found)")
