@@ -231,6 +231,16 @@ class Case:
             return make()
         return self.memo(("upstream", key, output.shape, output.dtype), make).copy()
 
+    def long_upstream(self, outputs: Sequence[Any]) -> Arrays:
+        """Return random upstream gradients of 30 binary places, which float32 has to round.
+
+        What short numbers add up to is often exact in float32, and hides that it was rounded.
+        """
+        rng = self.rng("upstream", "long")
+        long = (_away_from_zero(rng, np.shape(z), 2.0**30) for z in outputs)
+        pairs = zip(self.upstream(outputs), long, strict=True)
+        return tuple(d if d.dtype != np.float64 else value for d, value in pairs)
+
     def _upstream(self, output: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if output.dtype.kind not in "fc":
             return np.zeros(output.shape, self.dtype)
@@ -372,11 +382,13 @@ class Case:
         )
 
 
-def _away_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _away_from_zero(
+    rng: np.random.Generator, shape: tuple[int, ...], units: float = 2.0**10
+) -> np.ndarray:
     value = np.asarray(rng.standard_normal(shape))
-    value *= 2**10
+    value *= units
     np.round(value, out=value)
-    value /= 2**10
+    value /= units
     np.copyto(value, np.copysign(0.0625, value), where=np.abs(value) < 0.05)
     return value
 

@@ -123,7 +123,9 @@ class Specimen:
 
     def upstream(self, *key: Any) -> Arrays:
         """Return random upstream gradients of the outputs."""
-        return self.case.upstream(self.outputs, *key)
+        if key:
+            return self.case.upstream(self.outputs, *key)
+        return self.case.long_upstream(self.outputs)
 
     def pull_back(self, upstream: Sequence[AnyArray]) -> dict[str, AnyArray]:
         """Return the gradient of every tensor, by title."""

@@ -145,7 +145,7 @@ def make_trial(case: Case, point: Point, *, base: bool = False) -> Trial | None:
     outputs = _results(case, evaluation)
     if not all(np.isfinite(z).all() for z in outputs):
         return None
-    upstream = case.upstream(outputs)
+    upstream = case.upstream(outputs) if base else case.long_upstream(outputs)
     unfinished = Trial(case, point, evaluation, outputs, upstream, Gradients((), ()))
     if base and len(outputs) == len(evaluation.outputs):
         return replace(unfinished, gradients=_summed(case, case.gradients()))
