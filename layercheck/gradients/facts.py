@@ -6,7 +6,8 @@ import numpy as np
 
 from layercheck.errors import LayerError
 from layercheck.gradients.evidence import Evidence
-from layercheck.gradients.investigate import gather, shows_mistake
+from layercheck.gradients.gathering import gather
+from layercheck.gradients.investigate import shows_mistake
 from layercheck.gradients.specimen import Specimen, Tensor
 
 _MOST = 8  # other tensors that are looked at

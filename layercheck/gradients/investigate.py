@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from layercheck.errors import LayerError
+from layercheck.gradients.boxes import Box
 from layercheck.gradients.directions import gaussian
-from layercheck.gradients.evidence import PARTS, Axis, Evidence, Refit
+from layercheck.gradients.evidence import Evidence
+from layercheck.gradients.gathering import Other, gather
 from layercheck.gradients.hypotheses import (
+    claims,
+    conjugates,
     constants,
     factors,
     history,
+    indices,
     kinks,
     precision,
+    ranks,
     rearranged,
     reductions,
     regions,
+    scattered,
     terms,
     upstream,
 )
-from layercheck.gradients.jacobians import Box, Jacobian, box_of, claimed_of, true_of
-from layercheck.gradients.quotients import Array
+from layercheck.gradients.jacobians import claimed_of
 from layercheck.gradients.residuals import compare
 from layercheck.gradients.specimen import Specimen, Tensor
 from layercheck.gradients.structure import one_block
-from layercheck.layout import Layout
 from layercheck.outcome import Cause
-from layercheck.where import axis_names
 
 Rule = Callable[[Evidence], Cause | None]
 
@@ -41,28 +43,29 @@ EXACT: tuple[Rule, ...] = (
     precision.rounding,
     constants.sign_flipped,
     constants.constant_factor,
-    constants.conjugate,
+    conjugates.conjugate,
     rearranged.swapped_with,
     factors.wrong_side,
     rearranged.transposed,
     rearranged.flipped,
     rearranged.shifted,
     rearranged.permuted,
-    factors.shortcut_alone,
+    scattered.spread_elsewhere,
+    claims.shortcut_alone,
     regions.value_region,
-    factors.passes_upstream,
+    claims.passes_upstream,
     constants.mean_of_contributions,
-    regions.constant_region,
+    indices.constant_region,
     reductions.wrong_axis,
     reductions.one_for_all,
     reductions.missing_cross_terms,
     reductions.missing_sum,
-    rearranged.taken_elsewhere,
+    scattered.taken_elsewhere,
     terms.constant_output,
     terms.constant_term,
     factors.missing_factor,
     factors.mask,
-    factors.same_weight,
+    claims.same_weight,
     terms.known_term,
 )
 # These name a part of what is wrong: all that match are told.
@@ -70,32 +73,32 @@ PARTIAL: tuple[Rule, ...] = (
     reductions.leak,
     terms.diagonal_term,
     terms.broken_invariance,
-    regions.index_region,
-    regions.output_region,
-    factors.what_backward_gives,
+    indices.index_region,
+    indices.output_region,
+    claims.what_backward_gives,
     factors.local_factor,
-    regions.partial_in_time,
-    terms.low_rank_term,
-    terms.too_full,
-    regions.partial_region,
-    factors.separable_claim,
+    indices.partial_in_time,
+    ranks.low_rank_term,
+    ranks.too_full,
+    indices.partial_region,
+    claims.separable_claim,
     terms.fewer_connections,
 )
 RULES = EXACT + PARTIAL
 # From here on a rule says so little that another layout may say more.
-WEAK = RULES.index(regions.index_region)
+WEAK = RULES.index(indices.index_region)
 _FIRST_STEP: tuple[Rule, ...] = (
     constants.sign_flipped,
     constants.constant_factor,
     rearranged.transposed,
-    factors.passes_upstream,
+    claims.passes_upstream,
     regions.value_region,
-    regions.constant_region,
+    indices.constant_region,
     reductions.missing_sum,
     factors.missing_factor,
     factors.mask,
     terms.known_term,
-    regions.index_region,
+    indices.index_region,
     factors.local_factor,
 )
 
@@ -121,9 +124,6 @@ def shows_mistake(specimen: Specimen, tensor: Tensor) -> bool:
         if found.wrong.any():
             return True
     return False
-
-
-Other = Callable[[tuple[str, ...]], Specimen | None]
 
 
 def investigate(specimen: Specimen, tensor: Tensor, other: Other) -> list[Match]:
@@ -189,132 +189,6 @@ def _at_the_first_step(evidence: Evidence) -> Iterator[Match]:
         if cause is not None:
             yield Match(RULES.index(rule) + 0.5, cause)
             return
-
-
-def gather(specimen: Specimen, tensor: Tensor, other: Other) -> list[Evidence]:
-    """Return the evidence for every output; none where that takes too long."""
-    box = box_of(specimen, tensor)
-    true, claimed = true_of(specimen, tensor, box), claimed_of(specimen, box)
-    if true is None or claimed is None:
-        return []
-    part = replace(tensor, value=box.cut(tensor.value))
-    found = [
-        Evidence(
-            specimen,
-            part,
-            k,
-            jacobian.value,
-            claims,
-            jacobian.bound,
-            _axes(specimen, tensor, k, box),
-            _rivals(specimen, tensor, k, true, box),
-            _shares(true, k),
-            all_claims=tuple(of_tensor[k] for of_tensor in claimed.values()),
-            refit=_refit(other, tensor, k),
-        )
-        for k, (jacobian, claims) in enumerate(zip(true, claimed[tensor.title], strict=True))
-    ]
-    names = specimen.output_names
-    right = tuple(names[e.output] for e in found if e.right.any() and not e.wrong.any())
-    return [replace(e, right_outputs=right) for e in found]
-
-
-def _shares(true: tuple[Jacobian, ...], k: int) -> bool:
-    """Whether other outputs depend on elements that output `k` depends on."""
-    touched = [_touched(jacobian) for jacobian in true]
-    size = touched[k].ndim
-    others = [t for number, t in enumerate(touched) if number != k and t.ndim == size]
-    return any(bool(np.any(t & touched[k])) for t in others)
-
-
-def _touched(jacobian: Jacobian) -> npt.NDArray[np.bool_]:
-    """Which elements an output depends on."""
-    felt = np.nan_to_num(jacobian.value) != 0
-    return np.asarray(felt.any(axis=tuple(range(jacobian.output_rank))))
-
-
-def _refit(other: Other, tensor: Tensor, k: int) -> Callable[[tuple[str, ...]], Refit | None]:
-    def refit(names: tuple[str, ...]) -> Refit | None:
-        specimen = other(names)
-        own = specimen.tensor(tensor.kind, tensor.name) if specimen is not None else None
-        if specimen is None or own is None:
-            return None
-        ratio = constants.ratio_along_directions(specimen, own, k)
-        return Refit(ratio, constants.batch_size(specimen))
-
-    return refit
-
-
-def _rivals(
-    specimen: Specimen, tensor: Tensor, k: int, own: tuple[Jacobian, ...], box: Box
-) -> dict[str, Array]:
-    """True Jacobians of other outputs, and with respect to other tensors, of the same shape."""
-    names = specimen.output_names
-    found = {
-        names[number]: jacobian.value
-        for number, jacobian in enumerate(own)
-        if number != k and jacobian.value.shape == own[k].value.shape
-    }
-    for other in specimen.tensors:
-        if other.title != tensor.title and other.value.shape == tensor.value.shape:
-            try:
-                true = true_of(specimen, other, box)
-            except LayerError:
-                continue
-            if true is not None and k < len(true):
-                found[other.name] = true[k].value
-    return found
-
-
-def _axes(specimen: Specimen, tensor: Tensor, k: int, box: Box) -> tuple[Axis, ...]:
-    """Name the axes of an output and of a tensor."""
-    output = [z for z in specimen.outputs if z.dtype.kind in "fc"][k]
-    layouts = specimen.point.layouts
-    own = layouts[tensor.position] if tensor.kind == "input" else None
-    axes = []
-    for array, side, names in (
-        (output, "output", _names(output.shape, layouts, None, f"output {k + 1}")),
-        (tensor.value, "tensor", _names(tensor.value.shape, layouts, own, tensor.name)),
-    ):
-        lengths = array.shape
-        if np.iscomplexobj(array):
-            names, lengths = (*names, PARTS), (*lengths, 2)
-        for name, n, indices in zip(names, lengths, box.of(lengths), strict=True):
-            axes.append(Axis(name, len(indices), side, n, tuple(int(i) for i in indices)))
-    return tuple(axes)
-
-
-def _names(
-    shape: tuple[int, ...], layouts: tuple[Layout, ...], own: Layout | None, name: str
-) -> tuple[str, ...]:
-    """Labels where the shape is that of a layout, broadcast or with other sizes; else by size."""
-    if own is not None:
-        return axis_names(own.labels)
-    for layout in layouts:
-        if len(shape) == layout.rank and _fits(shape, layout, name.startswith("output")):
-            return axis_names(layout.labels)
-    known: dict[int, str] = {}
-    for layout in layouts:
-        for label, n in zip(axis_names(layout.labels), layout.shape, strict=True):
-            known.setdefault(n, label)
-    names: list[str] = []
-    for axis, n in enumerate(shape):
-        label = known.get(n, "") if name.startswith("output") else ""
-        names.append(label if label and label not in names else f"axis {axis} of {name}")
-    return tuple(names)
-
-
-def _fits(shape: tuple[int, ...], layout: Layout, is_output: bool) -> bool:
-    """Whether a shape broadcasts against a layout; an output may have other sizes but for B."""
-    fits = [n in (1, m) for n, m in zip(shape, layout.shape, strict=True)]
-    if all(fits):
-        return True
-    return (
-        is_output
-        and "B" in layout.format
-        and shape[layout.find("B")] == layout.shape[layout.find("B")]
-        and sum(fits) >= 1
-    )
 
 
 def _distinct(found: list[Match]) -> list[Match]:

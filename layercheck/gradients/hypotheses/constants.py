@@ -5,24 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from layercheck.gradients.directions import gaussian
 from layercheck.gradients.evidence import Evidence
 from layercheck.gradients.known import kept_numbers
 from layercheck.gradients.products import write_number
-from layercheck.gradients.quotients import to_real
-from layercheck.gradients.residuals import compare
-from layercheck.gradients.specimen import Specimen, Tensor
-from layercheck.gradients.structure import one_block
+from layercheck.gradients.refit import batch_size
 from layercheck.outcome import Cause
 from layercheck.where import axis_names
 
 _CLOSE = 1e-6
-_DIRECTIONS = 2
 
 
 def ratio(evidence: Evidence) -> float | None:
@@ -243,76 +237,6 @@ def mean_of_contributions(evidence: Evidence) -> Cause | None:
         "what it should add up.",
         {"lowest": int(several.min()), "highest": int(several.max())},
     )
-
-
-def batch_size(specimen: Specimen) -> int | None:
-    """The batch size of a specimen's point."""
-    layouts = specimen.point.layouts
-    sizes = {layout.shape[layout.find("B")] for layout in layouts if "B" in layout.format}
-    return sizes.pop() if len(sizes) == 1 else None
-
-
-def ratio_along_directions(specimen: Specimen, tensor: Tensor, output: int) -> float | None:
-    """Return the factor as a few directional derivatives of one output show it."""
-    upstream = [d if k == output else np.zeros_like(d) for k, d in enumerate(specimen.upstream())]
-    posed = specimen.problem(tensor)
-    gradient = specimen.pull_back(upstream)[tensor.title]
-    if gradient.shape != tensor.value.shape:
-        return None
-    posed = replace(
-        posed,
-        gradient=to_real(gradient).astype(np.float64),
-        upstream=tuple(to_real(d).astype(np.float64) for d in upstream if d.dtype.kind in "fc"),
-    )
-    rng, found = specimen.case.rng("refit", tensor.title), []
-    for _ in range(_DIRECTIONS):
-        sides = compare(posed, one_block(posed), gaussian(posed, rng))
-        if abs(float(sides.numeric)) <= 1e3 * float(sides.tolerance):
-            return None
-        found.append(float(sides.analytic) / float(sides.numeric))
-    return found[0] if np.ptp(found) <= 1e-5 * abs(found[0]) else None
-
-
-def conjugate(evidence: Evidence) -> Cause | None:
-    """Right but for the sign of an imaginary part: of the result, of the upstream, or inside."""
-    sides = {
-        side: [i for i, a in enumerate(evidence.axes) if a.is_parts and a.side == side]
-        for side in ("tensor", "output")
-    }
-    for axes, what, advice in (
-        (sides["tensor"], "the result", "take the conjugate of the result"),
-        (sides["output"], "the upstream gradient", "do not conjugate it, or do"),
-        (
-            sides["tensor"] + sides["output"],
-            "a factor inside",
-            "multiply by the conjugate of the input or of the weights",
-        ),
-    ):
-        if axes and evidence.is_claimed(_conjugated(evidence.true, axes)):
-            return Cause(
-                "conjugate",
-                f"analytic is right if {what} is conjugated: gradients are dL/dRe + i dL/dIm "
-                f"here, so {advice}.",
-                {"what": what},
-            )
-    for axis in (*sides["tensor"], *sides["output"]):
-        for sign, name in ((1, "i"), (-1, "-i")):
-            if evidence.is_claimed(sign * _conjugated(np.flip(evidence.true, axis), [axis])):
-                return Cause(
-                    "missing-factor",
-                    "real and imaginary part are exchanged, one with the other sign: backward() "
-                    f"has a factor {name} too many or lacks its inverse.",
-                    {"factor": name},
-                )
-    return None
-
-
-def _conjugated(array: Any, axes: list[int]) -> Any:
-    for axis in axes:
-        shape = [1] * array.ndim
-        shape[axis] = 2
-        array = array * np.array([1.0, -1.0]).reshape(shape)
-    return array
 
 
 def _at(evidence: Evidence) -> str:
