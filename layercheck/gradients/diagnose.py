@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from layercheck.case import Case, Point
 from layercheck.errors import LayerError, UsageError
-from layercheck.gradients.facts import facts_about
+from layercheck.gradients.facts import company, likeness
 from layercheck.gradients.investigate import WEAK, Match, at_kinks, investigate, shows_mistake
 from layercheck.gradients.shrink import Focus, cropped, one_step, resized, small_layouts
 from layercheck.gradients.specimen import Specimen, Tensor
@@ -33,7 +33,7 @@ class Diagnosis:
     layouts : tuple of tuple of Layout
         Where the mistake was looked for.
     facts : tuple of str
-        What is known where no cause is.
+        What is known where no cause is, line by line.
     """
 
     cause: Cause | None
@@ -42,22 +42,46 @@ class Diagnosis:
     facts: tuple[str, ...] = ()
 
 
-@dataclass
-class _Search:
-    """What was tried and found so far."""
+@dataclass(frozen=True)
+class _Sighting:
+    """A small point at which the mistake shows, and the causes that match there."""
 
-    tried: list[tuple[Layout, ...]] = field(default_factory=list)
-    best: list[Match] = field(default_factory=list)
-    shown: list[tuple[Specimen, Tensor]] = field(default_factory=list)
+    specimen: Specimen
+    tensor: Tensor
+    matches: list[Match]
+    where: str = ""
+    beside: str = ""
 
-    def take(self, found: list[Match]) -> None:
-        """Keep the more telling of two lists."""
-        if found and (not self.best or found[0].rank < self.best[0].rank):
-            self.best = found
+    @property
+    def is_telling(self) -> bool:
+        """Whether a cause is known that a single time step will not improve."""
+        return bool(self.matches) and self.matches[0].rank < WEAK
 
-    def told(self) -> bool:
-        """Whether a cause is known that another layout will not improve."""
-        return bool(self.best) and self.best[0].rank < WEAK
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The causes in full: where they were found and, of a weak one, what else is known."""
+        others = company(self.specimen, self.tensor) if not self.is_telling else ""
+        beside = "; ".join(filter(None, (self.beside, others)))
+        return tuple(
+            replace(
+                match.cause,
+                text=f"{self.where}{_with(match.cause.text, '' if number else beside)}",
+            )
+            for number, match in enumerate(self.matches)
+        )
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What is known where no cause is."""
+        try:
+            found = likeness(self.specimen, self.tensor)
+        except LayerError:
+            found = ()
+        return tuple(filter(None, (*found, self.beside, company(self.specimen, self.tensor))))
+
+
+def _with(sentence: str, more: str) -> str:
+    return f"{sentence.removesuffix('.')}; {more}." if more else sentence
 
 
 def diagnose(
@@ -81,66 +105,90 @@ def diagnose(
     index : tuple of int, optional
         An element of an input that is wrong there.
     """
-    search, before = _Search(), _calls(case)
-    focus = Focus(kind, name, index)
-    shown, start = 0, case.point() if point is None else point
-    for layouts in small_layouts(case, start.layouts):
-        if shown >= _LAYOUTS or search.best or _calls(case) - before > _CALLS:
+    search = _Search(case, Focus(kind, name, index), case.point() if point is None else point)
+    seen: list[_Sighting] = []
+    for layouts in small_layouts(case, search.start.layouts):
+        sighting = search.look(layouts)
+        if sighting is not None:
+            seen.append(search.in_one_step(sighting, layouts))
+        if len(seen) >= _LAYOUTS or (seen and seen[-1].matches) or search.calls > _CALLS:
             break
-        search.tried.append(layouts)
-        if _try(case, kind, name, layouts, start, focus, search):
-            shown += 1
-            single = one_step(layouts)
-            if single is not None and not search.told() and single != layouts:
-                search.tried.append(single)
-                alone = _Search()
-                _try(case, kind, name, single, start, focus, alone)
-                if alone.best:
-                    search.best = [_of_one_step(match) for match in alone.best]
-    causes = [match.cause for match in search.best]
-    facts = facts_about(*search.shown[0]) if search.shown and not causes else ()
-    return Diagnosis(causes[0] if causes else None, tuple(causes[1:]), tuple(search.tried), facts)
+    told = next((s for s in seen if s.matches), None)
+    if told is not None:
+        return Diagnosis(told.causes[0], told.causes[1:], tuple(search.tried))
+    return Diagnosis(None, (), tuple(search.tried), seen[0].facts if seen else ())
+
+
+class _Search:
+    """Look for a mistake at one layout after the other."""
+
+    def __init__(self, case: Case, focus: Focus, start: Point) -> None:
+        self.case = case
+        self.focus = focus
+        self.start = start
+        self.tried: list[tuple[Layout, ...]] = []
+        self._before = self._calls()
+
+    @property
+    def calls(self) -> int:
+        """Forwards and backwards spent."""
+        return self._calls() - self._before
+
+    def _calls(self) -> int:
+        return self.case.evaluations.forward + self.case.evaluations.backward
+
+    def look(self, layouts: tuple[Layout, ...]) -> _Sighting | None:
+        """Investigate at one layout; None where the mistake does not show."""
+        self.tried.append(layouts)
+        for specimen in _specimens(self.case, self.start, layouts, self.focus):
+            tensor = specimen.tensor(self.focus.kind, self.focus.name)
+            if tensor is None:
+                return None
+            try:
+                matches = _matches(self.case, specimen, tensor)
+            except LayerError:
+                continue
+            if matches is not None:
+                return _Sighting(specimen, tensor, matches, self._place(layouts))
+        return None
+
+    def in_one_step(self, sighting: _Sighting, layouts: tuple[Layout, ...]) -> _Sighting:
+        """The same with a single time step, if that says more: there errors cannot spread."""
+        single = one_step(layouts)
+        if single is None or single == layouts or sighting.is_telling:
+            return sighting
+        alone = self.look(single)
+        if alone is None:
+            return replace(sighting, beside="with a single time step backward() is right")
+        if not alone.matches:
+            return sighting
+        where = f"with a single time step{self._place(single, ' ({})')}: "
+        return replace(alone, matches=[_of_one_step(match) for match in alone.matches], where=where)
+
+    def _place(self, layouts: tuple[Layout, ...], form: str = "at {}: ") -> str:
+        """Name a layout that is not the one at which the gradient failed."""
+        if layouts == self.start.layouts:
+            return ""
+        texts = [str(layout) for layout in layouts]
+        if len(set(texts)) > 1:
+            names = self.case.subject.input_names
+            texts = [" ".join(pair) for pair in zip(names, texts, strict=True)]
+        return form.format(", ".join(dict.fromkeys(texts)))
+
+
+def _matches(case: Case, specimen: Specimen, tensor: Tensor) -> list[Match] | None:
+    """The causes that match; None where the gradient is right."""
+    if shows_mistake(specimen, tensor):
+        return investigate(specimen, tensor, _others(case, specimen))
+    kink = at_kinks(specimen, tensor) if _has_kinks(specimen) else None
+    return None if kink is None else [Match(0, kink)]
 
 
 def _of_one_step(match: Match) -> Match:
     """What is true of a single time step; zero there is not zero elsewhere."""
-    cause = match.cause
-    if cause.id == "zero-gradient":
-        cause = replace(cause, id="missing-term")
-    text = f"with a single time step: {cause.text}"
-    return Match(match.rank, replace(cause, text=text))
-
-
-def _calls(case: Case) -> int:
-    return case.evaluations.forward + case.evaluations.backward
-
-
-def _try(
-    case: Case,
-    kind: str,
-    name: str,
-    layouts: tuple[Layout, ...],
-    point: Point,
-    focus: Focus,
-    search: _Search,
-) -> bool:
-    """Look at one layout; whether the mistake shows there."""
-    for specimen in _specimens(case, point, layouts, focus):
-        tensor = specimen.tensor(kind, name)
-        if tensor is None:
-            return False
-        try:
-            if shows_mistake(specimen, tensor):
-                search.shown.append((specimen, tensor))
-                search.take(investigate(specimen, tensor, _others(case, specimen)))
-                return True
-            kink = at_kinks(specimen, tensor) if _has_kinks(specimen) else None
-            if kink is not None:
-                search.take([Match(0, kink)])
-                return True
-        except LayerError:
-            continue
-    return False
+    if match.cause.id != "zero-gradient":
+        return match
+    return Match(match.rank, replace(match.cause, id="missing-term"))
 
 
 def _has_kinks(specimen: Specimen) -> bool:

@@ -179,6 +179,13 @@ class Evidence:
             if axis.side == side and axis.size > 1 and not axis.is_parts
         )
 
+    def called(self, number: int) -> str:
+        """``the output's C``, ``x's C``; ``C`` where output and tensor run along together."""
+        axis = self.axes[number]
+        if axis.side == "both" or " " in axis.name:
+            return axis.name
+        return f"{'the output' if axis.side == 'output' else self.name}'s {axis.name}"
+
     @property
     def rank(self) -> int:
         """How many axes are the output's (in the unmerged Jacobian)."""

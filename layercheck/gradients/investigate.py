@@ -113,6 +113,10 @@ class Match:
 
 def shows_mistake(specimen: Specimen, tensor: Tensor) -> bool:
     """Whether the gradient of a tensor is wrong here, along two directions."""
+    return specimen.memo(("shows mistake", tensor.title), lambda: _is_wrong(specimen, tensor))
+
+
+def _is_wrong(specimen: Specimen, tensor: Tensor) -> bool:
     problem = specimen.problem(tensor)
     if not np.isfinite(problem.gradient).all():
         return True

@@ -17,7 +17,7 @@ from layercheck.where import axis_names
 _SIZES = (2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 17)
 _FIRST = {"S": 5, "U": 5, "T": 4, "B": 3, "C": 5}
 _ROOMY = {"S": 8, "U": 8, "T": 6, "B": 7, "C": 7}
-_TIGHT = {"S": 2, "U": 2, "T": 3, "B": 3, "C": 4}
+_TIGHT = {"S": 3, "U": 3, "T": 3, "B": 3, "C": 4}
 _ORDER = "BTCSU"  # in which labels choose their sizes
 _ONE_STEP = 1
 SMALL = 700  # elements of all inputs together, up to which a layout is small enough as it is
@@ -48,8 +48,8 @@ def _candidates(layouts: tuple[Layout, ...], only_batch: bool) -> Iterator[tuple
         tries = [
             reduced(layouts, labels, sizes)
             for labels, sizes in (
-                ("SUTB", _FIRST),
                 ("SUTB", _TIGHT),
+                ("SUTB", _FIRST),
                 ("SUTB", _ROOMY),
                 ("TB", _FIRST),
                 ("B", _FIRST),

@@ -8,19 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from layercheck.errors import LayerError, UsageError
-from layercheck.gradients.diagnose import diagnose
+from layercheck.gradients.diagnose import Diagnosis, diagnose
 from layercheck.gradients.full import Full, full_gradient
-from layercheck.outcome import Cause
 from layercheck.suites.evidence import Tensor
 from layercheck.suites.gradient_trials import Trial
 
 _SMALL_ENOUGH = 600  # input elements up to which every element of a gradient is counted
 
 
-def causes(t: Trial, tensor: Tensor, index: tuple[int, ...] = ()) -> list[Cause]:
-    """Return the causes whose evidence holds, the most specific first."""
-    found = diagnose(t.case, tensor.kind, tensor.name, t.point, index)
-    return [found.cause, *found.others] if found.cause is not None else []
+def diagnosis(t: Trial, tensor: Tensor, index: tuple[int, ...] = ()) -> Diagnosis:
+    """Return the causes whose evidence holds, the most specific first, or what else is known."""
+    return diagnose(t.case, tensor.kind, tensor.name, t.point, index)
 
 
 def count_wrong(t: Trial, tensor: Tensor) -> int | None:

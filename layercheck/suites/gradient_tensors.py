@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layercheck.case import Case
+from layercheck.gradients.diagnose import Diagnosis
 from layercheck.gradients.verify import Verification
 from layercheck.outcome import Cause, Finding, Verified
 from layercheck.suites.evidence import Tensor, sizes, source_of_backward
 from layercheck.suites.gradient_answers import answer
-from layercheck.suites.gradient_causes import causes, count_wrong
+from layercheck.suites.gradient_causes import count_wrong, diagnosis
 from layercheck.suites.gradient_regimes import Regime, regimes
 from layercheck.suites.gradient_trials import Trial, reference, trials
 from layercheck.verdict import Failed, Inconclusive, Passed, skip
@@ -82,16 +83,19 @@ def _finding(one: _Answer, tensor: Tensor) -> Finding:
     place = "" if worst is None else f"; worst at {tensor.where(worst.index)}"
     if worst is not None and not worst.index and size > 1:
         place = f"; {tensor.name} as a whole, along a random direction"
-    known = [_AT_KINK] if found.at_kink else causes(t, tensor, worst.index if worst else ())
+    known = Diagnosis(_AT_KINK)
+    if not found.at_kink:
+        known = diagnosis(t, tensor, worst.index if worst else ())
+    regime = (f"at {t.regime}: {sizes(t.case, t.point.layouts)}",) if t.regime else ()
     return Finding(
         f"backward() returns a wrong gradient for {tensor.title}.",
         where=count + place,
         source=source_of_backward(t.case),
-        details=(f"at {t.regime}: {sizes(t.case, t.point.layouts)}",) if t.regime else (),
+        details=(*regime, *known.facts),
         worst=worst,
         wrong=wrong,
-        cause=known[0] if known else None,
-        other_causes=tuple(known[1:]),
+        cause=known.cause,
+        other_causes=known.others,
     )
 
 

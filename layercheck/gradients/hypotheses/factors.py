@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from layercheck.gradients.quotients import Array
 from layercheck.outcome import Cause
 
 _CLOSE = 1e-6
+_FEW = 0.25  # of the entries, up to which as many ratios are a factor
 
 
 def missing_factor(evidence: Evidence) -> Cause | None:
@@ -157,10 +159,11 @@ def local_factor(evidence: Evidence) -> Cause | None:
     along = _ratio_axes(e, quotient, where)
     long = [i for i, axis in enumerate(e.axes) if axis.size > 1]
     elementwise = not e.sided("output") and not e.sided("tensor")
-    if len(along) == len(long) and not elementwise:
+    share = math.prod(e.axes[i].size for i in along) / math.prod(e.axes[i].size for i in long)
+    if not along or (share > _FEW and not elementwise):
         return None
     low, high = float(quotient[where].min()), float(quotient[where].max())
-    names = ", ".join(e.axes[i].name for i in along) or "nothing"
+    names = ", ".join(e.called(i) for i in along)
     prefix = f"{e.where}, " if e.where else ""
     facts: dict[str, Any] = {"axes": names, "lowest": low, "highest": high}
     if elementwise:

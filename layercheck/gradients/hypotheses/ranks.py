@@ -63,7 +63,7 @@ def too_full(evidence: Evidence) -> Cause | None:
 def _too_full(
     e: Evidence, full: int, given: int, rows: tuple[int, ...], columns: tuple[int, ...]
 ) -> Cause:
-    names = [", ".join(_sided_name(e, i) for i in group) for group in (rows, columns)]
+    names = [", ".join(e.called(i) for i in group) for group in (rows, columns)]
     return Cause(
         "missing-term",
         f"between {names[0]} and {names[1]} the true Jacobian has rank {full} and the claimed one "
@@ -121,7 +121,7 @@ def _rank(
 def _low_rank(
     e: Evidence, few: int, full: int, rows: tuple[int, ...], columns: tuple[int, ...]
 ) -> Cause:
-    names = [", ".join(_sided_name(e, i) for i in group) for group in (rows, columns)]
+    names = [", ".join(e.called(i) for i in group) for group in (rows, columns)]
     count = "a product" if few == 1 else f"a sum of {few} products"
     return Cause(
         "missing-term",
@@ -130,8 +130,3 @@ def _low_rank(
         "wrong factor, one that passes through few numbers, such as a mean, a variance or a gate.",
         {"rank": few, "of": full},
     )
-
-
-def _sided_name(e: Evidence, i: int) -> str:
-    axis = e.axes[i]
-    return f"the output's {axis.name}" if axis.side == "output" else axis.name

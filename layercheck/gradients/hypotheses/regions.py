@@ -129,19 +129,29 @@ def _nice(low: float, high: float) -> float:
 
 
 def describe_indices(axis: Axis, indices: Sequence[int] | npt.NDArray[np.intp]) -> str:
-    """``B=0 (the first)``, ``T=4 (the last)``, ``C=3..5``, ``S1=0,2,4``."""
+    """``B=0 (the first)``, ``T=4 (the last)``, ``C=3..5``, ``S1=0,2,4``, ``axis 0 of W = 4..7``."""
     found, n = [axis.indices[int(i)] for i in indices], axis.length
+    name = f"{axis.name}=" if " " not in axis.name else f"{axis.name} = "
     if found == [0]:
-        return f"{axis.name}=0 (the first)"
+        return f"{name}0 (the first)"
     if found == [n - 1]:
-        return f"{axis.name}={n - 1} (the last)"
+        return f"{name}{n - 1} (the last)"
     if found == [0, n - 1]:
-        return f"{axis.name}=0 and {n - 1} (the border)"
+        return f"{name}0 and {n - 1} (the border)"
     if found == list(range(1, n - 1)) and n > 3:
-        return f"{axis.name}=1..{n - 2} (all but the border)"
+        return f"{name}1..{n - 2} (all but the border)"
     if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
-        return f"{axis.name}={found[0]}..{found[-1]}"
-    return f"{axis.name}={','.join(map(str, found))}"
+        return f"{name}{found[0]}..{found[-1]}{_part(found, n)}"
+    return f"{name}{','.join(map(str, found))}"
+
+
+def _part(found: list[int], n: int) -> str:
+    """Say which of two, three or four equal parts of an axis it is, as of the gates of an LSTM."""
+    parts, left = divmod(n, len(found))
+    if left or parts not in (2, 3, 4) or found[0] % len(found):
+        return ""
+    which = ("first", "second", "third", "fourth")[found[0] // len(found)]
+    return f", the {which} of {parts} equal parts"
 
 
 def region_cause(e: Evidence, text: str, wrong: Bools, by_value: str | None) -> Cause:
