@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from layercheck.calls import Call, called_run, make_called_plan
+from layercheck.calls import Call, called_run, make_called_plan, require_call
 from layercheck.errors import LayercheckError, UsageError
 from layercheck.events import BugFound, Event, RunFinished
 from layercheck.isolation.limits import require_limits
@@ -83,8 +83,8 @@ def check_layer(
     range: Any = None,
     integers: Any = None,
     data: Any = None,
-    only: Sequence[str] = (),
-    skip: Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    skip: str | Sequence[str] = (),
     expected_failures: Mapping[str, str] | None = None,
     seed: int = 0,
     budget: int = 64,
@@ -118,8 +118,8 @@ def check_layer(
         Inputs that hold integers; half-open.
     data : array or mapping, input name -> array, optional
         The inputs themselves.
-    only, skip : sequence of str
-        Suites, checks or globs.
+    only, skip : sequence of str, or str
+        Suites, checks or globs; one text may hold several, with commas.
     expected_failures : mapping, check id -> reason, optional
     seed : int
     budget : int
@@ -157,23 +157,25 @@ def check_layer(
     >>> bool(layercheck.check_layer(Double(), "CB:5,4"))
     True
     """
-    given = Call(
-        layouts=layouts,
-        init=init,
-        call=call,
-        learnable=learnable,
-        declare=declare,
-        dtypes=dtypes,
-        range=range,
-        integers=integers,
-        data=data,
-        only=only,
-        skip=skip,
-        expected_failures=expected_failures or {},
-        seed=seed,
-        budget=budget,
-        thorough=thorough,
-        gpu=gpu,
+    given = require_call(
+        Call(
+            layouts=layouts,
+            init=init,
+            call=call,
+            learnable=learnable,
+            declare=declare,
+            dtypes=dtypes,
+            range=range,
+            integers=integers,
+            data=data,
+            only=only,
+            skip=skip,
+            expected_failures=expected_failures or {},
+            seed=seed,
+            budget=budget,
+            thorough=thorough,
+            gpu=gpu,
+        )
     )
     limits = {"timeout": timeout, "time_limit": time_limit, "memory": memory}
     if isolate:

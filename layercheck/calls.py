@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from importlib.machinery import PathFinder
+from numbers import Integral
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from layercheck.case import Options
-from layercheck.errors import UsageError
+from layercheck.errors import LayoutError, UsageError
 from layercheck.isolation.limits import Limits
 from layercheck.isolation.pool import Pool
 from layercheck.isolation.protocol import Task
@@ -51,6 +52,33 @@ class Call:
     budget: int = 64
     thorough: bool = False
     gpu: bool = False
+
+
+def require_call(call: Call) -> Call:
+    """Return the call, its names listed; raises `UsageError` for what no option can hold."""
+    for layout in call.layouts:
+        if not isinstance(layout, (str, Layout)):
+            raise LayoutError(
+                f"The layout {layout!r} is no text. Pass one for each input, as "
+                "'SSCB:24,24,20,128', or a layercheck.Layout."
+            )
+    for name in ("init", "call", "learnable", "declare", "expected_failures"):
+        value = getattr(call, name)
+        if value is not None and not isinstance(value, Mapping):
+            raise UsageError(f"{name} is {value!r}. Pass a mapping, as {name}={{'NAME': VALUE}}.")
+    for name in ("seed", "budget"):
+        value = getattr(call, name)
+        if not isinstance(value, Integral):
+            raise UsageError(f"{name} is {value!r}. Pass a whole number.")
+    return replace(call, only=_names(call.only, "only"), skip=_names(call.skip, "skip"))
+
+
+def _names(value: Any, argument: str) -> tuple[str, ...]:
+    """Return the ids of a sequence, or of one text with commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Collection) or not all(isinstance(part, str) for part in parts):
+        raise UsageError(f"{argument} is {value!r}. Pass ids, as {argument}=('gradients',).")
+    return tuple(name for part in parts if (name := part.strip()))
 
 
 def make_called_plan(

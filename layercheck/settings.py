@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from layercheck.case import Options
 from layercheck.errors import DataError, UsageError, nearest
 
+Number = TypeVar("Number", int, float)
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 
-def require_dtypes(names: Sequence[Any]) -> tuple[str, ...]:
+def require_dtypes(names: Any) -> tuple[str, ...]:
     """Return dtype names that NumPy can compute with here; raises `UsageError`."""
-    if isinstance(names, str):
-        names = names.split(",")
+    if isinstance(names, (str, type, np.dtype)):
+        names = names.split(",") if isinstance(names, str) else (names,)
     found = tuple(dict.fromkeys(_dtype_name(name) for name in names))
     if not found:
         raise UsageError("No dtype was given. Pass float64, float32 or both.")
@@ -24,7 +25,7 @@ def require_dtypes(names: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _dtype_name(name: Any) -> str:
-    text = name.strip() if isinstance(name, str) else np.dtype(name).name
+    text = name.strip() if isinstance(name, str) else _name_of(name)
     if text not in DTYPES:
         raise UsageError(
             f"There is no dtype {text!r} to run in.{nearest(text, DTYPES)} "
@@ -37,9 +38,16 @@ def _dtype_name(name: Any) -> str:
     return text
 
 
+def _name_of(dtype: Any) -> str:
+    try:
+        return str(np.dtype(dtype).name)
+    except TypeError:
+        return repr(dtype)
+
+
 def require_range(value: Any) -> tuple[float, float]:
     """Return (low, high), finite and low < high; raises `UsageError`."""
-    low, high = (float(end) for end in value)
+    low, high = _two(value, float, "range")
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise UsageError(
             f"The range {low:g}:{high:g} is empty. Write LOW:HIGH with LOW below HIGH."
@@ -49,12 +57,20 @@ def require_range(value: Any) -> tuple[float, float]:
 
 def require_integers(value: Any) -> tuple[int, int]:
     """Return (low, high), half-open and not empty; raises `UsageError`."""
-    low, high = (int(end) for end in value)
+    low, high = _two(value, int, "integers")
     if low >= high:
         raise UsageError(
             f"The integers {low}:{high} are none: the range is half-open. "
             "Write LOW:HIGH with LOW below HIGH."
         )
+    return low, high
+
+
+def _two(value: Any, kind: Callable[[Any], Number], option: str) -> tuple[Number, Number]:
+    try:
+        low, high = (kind(end) for end in value)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{option} is {value!r}. Give two numbers: low and high.") from None
     return low, high
 
 
