@@ -19,7 +19,7 @@ class Precision:
     pairs : tuple of float
         Steps of the pairs, largest first, in which straight outputs are sought.
     ladder : tuple of float
-        Steps of the triples for smooth functions, largest first; the second is tried first.
+        Steps of the triples for smooth functions, largest first.
     fine, finest : float
         A triple, then a pair, for the outputs that are bent within the larger steps.
     nearby : float
@@ -45,7 +45,7 @@ class Precision:
 FLOAT64 = Precision(
     eps=2.0**-52,
     pairs=(2.0**-3, 2.0**-11, 2.0**-18, 2.0**-22),
-    ladder=(2.0**-5, 2.0**-8, 2.0**-11, 2.0**-15),
+    ladder=(2.0**-8, 2.0**-11, 2.0**-15),
     fine=2.0**-15,
     finest=2.0**-22,
     nearby=2.0**-18,
@@ -54,7 +54,7 @@ FLOAT64 = Precision(
 FLOAT32 = Precision(
     eps=2.0**-23,
     pairs=(2.0**-2, 2.0**-5, 2.0**-8),
-    ladder=(2.0**-1, 2.0**-3, 2.0**-5, 2.0**-6),
+    ladder=(2.0**-3, 2.0**-5, 2.0**-6),
     fine=2.0**-6,
     finest=2.0**-9,
     nearby=2.0**-6,

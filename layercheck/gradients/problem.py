@@ -139,11 +139,7 @@ def make_problem(
         return tuple(to_real(found[k]) for k in floating)
 
     def pull_back(reals: Sequence[Array]) -> Array:
-        full = list(upstream)
-        for k, real in zip(floating, reals, strict=True):
-            back = _from_real(real) if np.iscomplexobj(upstream[k]) else real
-            full[k] = back.astype(upstream[k].dtype)
-        return _reals_like(backward(full), is_complex)
+        return _reals_like(backward(from_reals(reals, upstream, outputs)), is_complex)
 
     real_value = to_real(value)
     arrays = [value, gradient, *(outputs[k] for k in floating)]
@@ -160,6 +156,20 @@ def make_problem(
         high,
         is_complex,
     )
+
+
+def from_reals(
+    reals: Sequence[Array], upstream: Sequence[AnyArray], outputs: Sequence[AnyArray]
+) -> list[AnyArray]:
+    """Turn upstream gradients of the floating outputs, as reals, into those of all outputs."""
+    full = list(upstream)
+    left = iter(reals)
+    for k, output in enumerate(outputs):
+        if output.dtype.kind in "fc":
+            real = next(left)
+            back = _from_real(real) if np.iscomplexobj(upstream[k]) else real
+            full[k] = back.astype(upstream[k].dtype)
+    return full
 
 
 def _reals_like(gradient: AnyArray, is_complex: bool) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +89,9 @@ class Output:
         Without `acceptable` an element must be straight up to rounding.
         """
         reach, floor = self._judge(found, step, acceptable)
+        first = isinstance(self.open, slice)
+        if first:
+            self.value, self.bound = found.value, found.spread
         rest, shrinking = [], []
         for local, where in _parts(self.open):
             value, spread = found.value[local], found.spread[local]
@@ -106,7 +109,8 @@ class Output:
             straight = spread <= np.maximum(rounding, reach, out=rounding)
             rejected = np.flatnonzero(unknown | ~straight)
             if rejected.size:
-                shrinking.append(bound[rejected] < self.bound[where][rejected] / 2)
+                before = np.zeros(rejected.size) if first else self.bound[where][rejected]
+                shrinking.append(bound[rejected] < before / 2)
                 rest.append(_chosen(where, rejected))
             self.value[where], self.bound[where] = value, bound
         self.open = np.concatenate(rest) if rest else np.zeros(0, np.intp)
@@ -120,7 +124,6 @@ class Output:
         _, value, spread, rounding = self.sampled(found, step)
         moved = (value != 0) | (spread != 0)
         if isinstance(self.open, slice):
-            self.value, self.bound = np.zeros(self.base.size), np.zeros(self.base.size)
             known = value[moved & np.isfinite(value)]
             self.scale = math.sqrt(float(np.mean(known * known))) if known.size else 0.0
         reach = 0.0 if acceptable is None else acceptable * self.scale
@@ -180,20 +183,24 @@ def to_real(array: npt.NDArray[np.generic]) -> npt.NDArray[np.floating]:
     return parts.view(parts.real.dtype).reshape(*array.shape, 2)
 
 
-def compare_sides(output: Output, ahead: Values, behind: Values, step: float) -> Measured:
-    """Slopes of the open elements from f(h) and f(-5/8 h), and how far the two sides differ."""
-    found = Measured(np.empty(output.count), np.empty(output.count))
+def slope_to(output: Output, moved: Values, t: float) -> Array:
+    """Slopes of the open elements from 0 to `t`, where the output is `moved`."""
+    slope = np.empty(output.count)
     for local, where in _parts(output.open):
-        base = output.base[where]
-        rise = np.subtract(ahead[where], base, dtype=np.float64)
-        fall = np.subtract(base, behind[where], dtype=np.float64)
-        rise /= step
-        fall /= BACK * step
-        np.abs(rise - fall, out=found.spread[local])
-        rise *= BACK
-        rise += fall
-        np.divide(rise, 1 + BACK, out=found.value[local])
-    return found
+        np.subtract(moved[where], output.base[where], out=slope[local])
+        slope[local] /= t
+    return slope
+
+
+def compare_sides(rise: Array, fall: Array) -> Measured:
+    """Weigh the slopes ahead and behind, and see how far they differ; uses both up."""
+    for local, _ in _parts(slice(0, rise.size)):
+        spread = np.abs(rise[local] - fall[local])
+        rise[local] *= BACK
+        rise[local] += fall[local]
+        rise[local] /= 1 + BACK
+        fall[local] = spread
+    return Measured(rise, fall)
 
 
 # Weights of a triple's levels t = h, h/2, h/4: of the slopes in the twice extrapolated value, of
@@ -206,26 +213,30 @@ LEVELS = (
 )
 
 
-def add_level(
-    sums: Array, output: Output, ahead: Values, behind: Values, t: float, weights: list[float]
-) -> None:
-    """Add what f(t) and f(-t) contribute to a triple: value, odd and even indicator."""
-    for local, where in _parts(output.open):
-        base = output.base[where]
-        up = np.subtract(ahead[where], base, dtype=np.float64)
-        down = np.subtract(base, behind[where], dtype=np.float64)
-        slope = (up + down) / (2 * t)
-        sums[0, local] += weights[0] * slope
-        sums[1, local] += weights[1] * slope
-        sums[2, local] += weights[2] * (up - down)
+class Sums:
+    """What the levels of a triple add up to: value, odd and even indicator."""
 
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.value, self.odd, self.even = (np.zeros(output.count) for _ in range(3))
 
-def extrapolated(sums: Array, step: float) -> Measured:
-    """Turn the sums of a triple's three levels into values and spreads."""
-    value, odd, even = sums
-    for local, _ in _parts(slice(0, value.size)):
-        odd[local] = np.maximum(np.abs(even[local]) / (7 * step), 1.5 * np.abs(odd[local]))
-    return Measured(value, odd)
+    def add(self, moved: Values, t: float, weights: Sequence[float]) -> None:
+        """Add what f(t) contributes."""
+        of_value, of_odd, of_even = weights[0] / (2 * t), weights[1] / (2 * t), weights[2]
+        for local, where in _parts(self.output.open):
+            change = np.subtract(moved[where], self.output.base[where], dtype=np.float64)
+            self.value[local] += of_value * change
+            self.odd[local] += of_odd * change
+            change *= of_even
+            self.even[local] += change
+
+    def extrapolated(self, step: float) -> Measured:
+        """Turn the sums into values and spreads; uses them up."""
+        for local, _ in _parts(slice(0, self.value.size)):
+            even, odd = self.even[local], self.odd[local]
+            np.maximum(np.abs(even) / (7 * step), 1.5 * np.abs(odd), out=odd)
+        self.even = np.zeros(0)
+        return Measured(self.value, self.odd)
 
 
 def _parts(where: Where) -> Iterator[tuple[slice, Where]]:

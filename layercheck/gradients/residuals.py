@@ -64,7 +64,8 @@ class Residuals:
     @cached_property
     def error(self) -> Array:
         """|analytic - numeric|; infinite where either is not a number."""
-        error: Array = np.abs(self.analytic - self.numeric)
+        error: Array = np.asarray(self.analytic - self.numeric)
+        np.abs(error, out=error)
         unknown = np.isnan(error)
         return np.where(unknown, np.inf, error) if unknown.any() else error
 
@@ -79,21 +80,23 @@ def compare(
     blocks: Cover,
     v: Values,
     plan: Plan | None = None,
-    hint: Plan | None = None,
 ) -> Residuals:
     """Differentiate along `v` and compare with the gradient, block by block."""
-    derivatives, plan = directional_derivative(
-        problem.along(v), problem.outputs, precision=problem.precision, plan=plan, hint=hint
+    found, plan = directional_derivative(
+        problem.along(v), problem.outputs, precision=problem.precision, plan=plan
     )
+    derivatives = list(found)
+    del found
     gradient, upstream = _without_kinks(problem, derivatives)
     stray = any(blocks.strays(k, d.value, d.bound) for k, d in enumerate(derivatives))
+    flagged = tuple(derivative.flagged for derivative in derivatives)
     with np.errstate(all="ignore"):
         numeric, tolerance = _numeric(problem, blocks, derivatives, upstream, plan)
         product = gradient * v
         analytic = blocks.sum_tensor(product)
         size = np.sqrt(blocks.sum_tensor(product, product))
-        tolerance += (_ROUNDING * plan.precision.eps + _IMMATERIAL) * size
-    flagged = tuple(derivative.flagged for derivative in derivatives)
+        size *= _ROUNDING * plan.precision.eps + _IMMATERIAL
+        tolerance += size
     if problem.masked:
         flagged = tuple(np.logical_or(*pair) for pair in zip(flagged, problem.masked, strict=True))
     return Residuals(analytic, numeric, tolerance, flagged, plan, stray)
@@ -115,25 +118,43 @@ def _without_kinks(
 def _numeric(
     problem: Problem,
     blocks: Cover,
-    derivatives: Sequence[Derivative],
+    derivatives: list[Derivative],
     upstream: tuple[Array, ...],
     plan: Plan,
 ) -> tuple[Array, Array]:
-    """Sum upstream times derivative over each block; uses the derivatives' arrays up."""
+    """Sum upstream times derivative over each block; uses the derivatives up."""
     shape = blocks.lengths(problem.value.shape)
-    numeric, squares, bounds = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    numeric: Array | None = None
+    squares: Array | None = None
+    bounds: Array | None = None
     outputs = 0
-    for k, (derivative, dz) in enumerate(zip(derivatives, upstream, strict=True)):
+    for k, dz in enumerate(upstream):
+        derivative = derivatives.pop(0)
         if derivative.flagged.any():
             derivative.bound[derivative.flagged] = 0.0
-        terms = np.multiply(derivative.value, dz, out=derivative.value)
         bound = np.multiply(derivative.bound, dz, out=derivative.bound)
-        numeric += blocks.sum_output(k, terms)
-        squares += blocks.sum_output(k, terms, terms)
-        bounds += blocks.sum_output(k, bound, bound)
+        bounds = _plus(bounds, blocks.sum_output(k, bound, bound), shape)
+        terms = np.multiply(derivative.value, dz, out=derivative.value)
+        del derivative, bound
+        numeric = _plus(numeric, blocks.sum_output(k, terms), shape)
+        squares = _plus(squares, blocks.sum_output(k, terms, terms), shape)
         outputs += terms.size
+    if numeric is None or squares is None or bounds is None:
+        return np.zeros(shape), np.zeros(shape)
     per_block = max(1, outputs // max(1, numeric.size))
     typical = math.sqrt(float(squares.sum()) / max(1, outputs))
-    rounding = np.sqrt(squares) + typical * math.sqrt(per_block)
     factor = _FEW if per_block <= _FEW_OUTPUTS else _MANY
-    return numeric, factor * np.sqrt(bounds) + _ROUNDING * plan.precision.eps * rounding
+    rounding = np.sqrt(squares, out=squares)
+    rounding += typical * math.sqrt(per_block)
+    rounding *= _ROUNDING * plan.precision.eps
+    tolerance = np.sqrt(bounds, out=bounds)
+    tolerance *= factor
+    tolerance += rounding
+    return numeric, tolerance
+
+
+def _plus(total: Array | None, part: Array, shape: tuple[int, ...]) -> Array:
+    """Add what one output contributes; one number counts for every block."""
+    if total is not None:
+        return np.asarray(total + part)
+    return part if part.shape == shape else np.array(np.broadcast_to(part, shape))

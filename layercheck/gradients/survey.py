@@ -56,10 +56,11 @@ class Survey:
         wrong = found.wrong
         if wrong.any():
             self.failing = found
-        analytic = np.abs(found.analytic)
-        self.visible |= bool(np.any(analytic > 2 * found.tolerance))
-        limit = np.minimum(found.tolerance, _NEGLIGIBLE * natural)
-        self.vanishing &= bool(np.all(np.maximum(analytic, np.abs(found.numeric)) <= limit))
+        size = np.asarray(np.abs(found.analytic))
+        self.visible |= bool(np.any(size > 2 * found.tolerance))
+        np.maximum(size, np.abs(found.numeric), out=size)
+        self.vanishing &= bool(np.all(size <= found.tolerance))
+        self.vanishing &= bool(np.all(size <= _NEGLIGIBLE * natural))
         if any(flags.any() for flags in found.flagged):
             old = self.flagged or [np.zeros_like(flags) for flags in found.flagged]
             self.flagged = [a | b for a, b in zip(old, found.flagged, strict=True)]
@@ -70,26 +71,25 @@ def take_survey(
     structure: Structure,
     budget: int,
     rng: np.random.Generator,
-    hint: Plan | None = None,
 ) -> Survey:
     """See the elements one by one where the budget allows it, else in blocks."""
     colours = structure.colours(problem.value.shape)
     if colours * CHEAPEST > budget and colours > 1:
-        return _in_blocks(problem, structure, rng, hint=hint)
+        return _in_blocks(problem, structure, rng)
     survey = Survey(structure, one_by_one=True, colours=colours)
     for cells in all_cells(structure, problem.value.shape):
-        found = _see_cells(problem, survey, cells, rng, hint)
+        found = _see_cells(problem, survey, cells, rng)
         if found.stray or (colours > 1 and colours * _cost(found.plan) > budget):
             return _in_blocks(problem, Structure(structure.blocks), rng, found.plan)
     return survey
 
 
 def _see_cells(
-    problem: Problem, survey: Survey, cells: Cells, rng: np.random.Generator, hint: Plan | None
+    problem: Problem, survey: Survey, cells: Cells, rng: np.random.Generator
 ) -> Residuals:
     """Move one element of every block and window at a time."""
     v = at_cells(problem, cells, rng)
-    found = compare(problem, cells, v, survey.plan, hint)
+    found = compare(problem, cells, v, survey.plan)
     survey.add(found, problem.natural / math.sqrt(found.analytic.size))
     _note_wrong(problem, survey, cells, found)
     _note_reach(survey, cells, found, cells.sum_tensor(v.astype(np.float64, copy=False)))
@@ -118,8 +118,8 @@ def _note_reach(survey: Survey, cells: Cells, found: Residuals, v: Array) -> Non
         seen &= (judged > 0) | (left == 0)
     survey.unverified += int(seen.size - np.count_nonzero(seen))
     seen &= ~found.wrong
-    hidden = np.zeros(found.analytic.shape)
-    np.divide(found.error + found.tolerance, np.abs(v), out=hidden, where=seen)
+    hidden = np.asarray(found.error + found.tolerance)
+    np.divide(hidden, np.abs(v), out=hidden, where=seen)
     survey.detectable = max(survey.detectable, float(np.max(hidden, where=seen, initial=0.0)))
 
 
@@ -128,14 +128,13 @@ def _in_blocks(
     structure: Structure,
     rng: np.random.Generator,
     plan: Plan | None = None,
-    hint: Plan | None = None,
 ) -> Survey:
     """Take Gaussian directions through all elements: one number a block from each."""
     blocks = structure.blocks
     survey = Survey(structure, one_by_one=False, plan=plan)
     natural = problem.natural / math.sqrt(blocks.count(problem.value.shape))
     for _ in range(PROBES):
-        found = compare(problem, blocks, gaussian(problem, rng), survey.plan, hint)
+        found = compare(problem, blocks, gaussian(problem, rng), survey.plan)
         survey.add(found, natural)
         right = np.where(found.wrong, 0.0, found.error + found.tolerance)
         survey.hidden = np.maximum(survey.hidden, right)

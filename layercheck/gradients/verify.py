@@ -86,7 +86,6 @@ def verify(
     structure: Structure | None = None,
     backwards: int = BACKWARDS,
     tied: bool = False,
-    hint: Plan | None = None,
 ) -> Verification:
     """Verify the gradient of one tensor.
 
@@ -103,8 +102,6 @@ def verify(
         Backwards that may be spent on outputs at kinks.
     tied : bool
         Values are equal at this point: before an accusation, the outputs are looked at nearby.
-    hint : Plan, optional
-        How another tensor of the layer was differentiated.
     """
     size = problem.value.size // (1 + problem.is_complex)
     if size == 0:
@@ -113,17 +110,17 @@ def verify(
         return _not_finite(problem, size, rng)
     if structure is None:
         structure = find_structure(problem, budget // CHEAPEST, rng)
-    survey = take_survey(problem, structure, budget, rng, hint)
+    survey = take_survey(problem, structure, budget, rng)
     if survey.failing is not None and tied:
         problem = problem.without(find_ties(problem, survey.failing.plan, rng))
-        survey = take_survey(problem, structure, budget, rng, hint)
+        survey = take_survey(problem, structure, budget, rng)
     for weaker in _weaker(problem, structure):
         if not survey.failed:
             break
         found = _located(problem, survey, rng)
         if found is not None:
             return found
-        survey = take_survey(problem, weaker, budget, rng, hint)
+        survey = take_survey(problem, weaker, budget, rng)
     if survey.failed:
         return _located(problem, survey, rng) or _untraced(problem, survey, rng)
     return conclude(problem, survey, rng, backwards)

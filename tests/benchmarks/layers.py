@@ -123,8 +123,12 @@ class MaxPool:
         return self.tiles(x).max(axis=(1, 3))
 
     def backward(self, x, z, dz, memory):
-        hit = self.tiles(x) == z[:, None, :, None]
-        return (hit * dz[:, None, :, None]).reshape(x.shape)
+        tiles = self.tiles(x)
+        dx, left = np.zeros(tiles.shape), dz.copy()
+        for i, j in np.ndindex(2, 2):  # the first of equal ones takes it all
+            dx[:, i, :, j] = np.where(tiles[:, i, :, j] == z, left, 0)
+            left[tiles[:, i, :, j] == z] = 0
+        return dx.reshape(x.shape)
 
 
 class HalfSpectrum:
