@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,9 @@ from layercheck.suites.gradient_tensors import verified
 from layercheck.suites.gradient_trials import Trial, training, trial, trials
 from layercheck.tolerances import difference, tolerance
 from layercheck.verdict import Passed, fail, skip
+
+_NEARBY = (2.0**-10, 2.0**-16)  # steps of a learnable that looks unused, relative to its size
+_ROUNDINGS = 8  # what such a step must change an output by
 
 
 def input_gradient(case: Case, name: str) -> Passed:
@@ -128,7 +132,8 @@ def reaches_all_learnables(case: Case) -> None:
     """Each learnable that changes the output gets a gradient that is not zero everywhere.
 
     A learnable without a gradient is never trained. The usual causes are a forgotten assignment,
-    a gradient stored under another name, and a backward that stops at a sub-layer.
+    a gradient stored under another name, and a backward that stops at a sub-layer. Where outputs
+    do not follow small steps of a learnable, as behind a dead ReLU, a gradient of zero is right.
     """
     gradients = case.gradients()
     if not gradients.learnables:
@@ -239,16 +244,26 @@ def _why_different(again: np.ndarray, first: np.ndarray, limit: float) -> Cause 
 
 
 def _matters(case: Case, number: int) -> bool:
-    """Whether the output depends on a learnable."""
-    point = case.point()
+    """Whether the output follows a learnable, however little that moves."""
     if case.subject.learnables[number].gradient is None:
         return False
+    return all(_moves(case, number, step) for step in _NEARBY)
+
+
+def _moves(case: Case, number: int, step: float) -> bool:
+    """Whether a step of a learnable, relative to its size, changes an output beyond rounding."""
+    point = case.point()
     value = np.asarray(point.learnables[number])
+    size = math.sqrt(np.mean(np.square(np.abs(value)))) if value.size else 0.0
+    signs = case.rng("nearby", number).choice([-1.0, 1.0], value.shape)
     learnables = list(point.learnables)
-    learnables[number] = (value * 1.5 + 0.25).astype(value.dtype)
+    learnables[number] = (value + step * (size or 1.0) * signs).astype(value.dtype)
     moved = case.evaluate(replace(point, learnables=tuple(learnables)), training(case))
-    base = case.base().outputs
-    return any(not np.array_equal(a, b) for a, b in zip(base, moved.outputs, strict=True))
+    return any(
+        np.max(np.abs(a - b), initial=0.0) > _ROUNDINGS * case.eps * np.max(np.abs(a), initial=0.0)
+        for a, b in zip(case.base().outputs, moved.outputs, strict=True)
+        if np.asarray(a).dtype.kind in "fc"
+    )
 
 
 def _inputs(subject: Subject) -> tuple[str, ...]:

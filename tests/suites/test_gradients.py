@@ -221,6 +221,36 @@ def test_a_learnable_without_gradient_is_reported():
     assert "alpha" in finding.what
 
 
+class DeadReLU:
+    learnables = ("w",)
+
+    def __init__(self):
+        self.w = np.full((4, 1), -0.5)
+
+    def predict(self, x):
+        return np.maximum(self.w * np.abs(x), 0)
+
+    def backward(self, x, z, dz, memory):
+        dz = dz * (self.w * np.abs(x) > 0)
+        return dz * self.w * np.sign(x), np.sum(dz * np.abs(x), axis=1, keepdims=True)
+
+
+class Ignored(DeadReLU):
+    """Its learnable is removed again, up to rounding."""
+
+    def predict(self, x):
+        return np.sin((x + self.w) - self.w)
+
+    def backward(self, x, z, dz, memory):
+        return dz * np.cos(x), np.zeros_like(self.w)
+
+
+@pytest.mark.parametrize("layer", [DeadReLU, Ignored])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_learnable_whose_gradient_is_rightly_zero_is_not_missed(layer, dtype):
+    assert reaches_all_learnables(make_case(layer, "CB:4,3", dtype=dtype)) is None
+
+
 def test_a_buffer_that_adds_up_is_not_repeatable():
     finding = finding_of(repeatable, make_case(AddsUp, LAYOUT))
 
