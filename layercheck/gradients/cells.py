@@ -118,7 +118,7 @@ def all_cells(structure: Structure, shape: tuple[int, ...]) -> Iterator[Cells]:
     """Yield all colours: together they move every element once."""
     periods = {window.axis: window.period for window in structure.windows}
     free = structure.blocks.free(shape)
-    for first in itertools.product(*(range(periods.get(a, shape[a])) for a in free)):
+    for first in itertools.product(*(range(min(periods.get(a, shape[a]), shape[a])) for a in free)):
         yield Cells(structure, shape, dict(zip(free, first, strict=True)))
 
 

@@ -100,7 +100,7 @@ def flat_indices(
 
 def _largest(problem: Problem, blocks: Blocks, failing: Residuals) -> int:
     """The position of the largest gradient in the block that is furthest off."""
-    table = _table(problem.gradient, blocks)
+    table = blocks.table(problem.gradient)
     block = int(np.argmax(failing.error / np.maximum(failing.tolerance, 1e-300)))
     return int(np.argmax(np.abs(table[block])))
 
@@ -119,30 +119,15 @@ def bisect(
     low, high = np.zeros(rows.size, int), np.full(rows.size, size)
     while np.any(high - low > 1):
         middle = (low + high + 1) // 2
-        v = np.zeros(shape)
-        table = _table(v, blocks)
+        table = blocks.table(np.zeros(shape))
         places = np.arange(size)
         chosen = (places >= low[:, None]) & (places < middle[:, None])
         table[rows] = np.where(chosen, bounded(problem, chosen.shape, rng), 0.0)
-        v = _untable(table, blocks, shape)
-        wrong = compare(problem, blocks, problem.within(v), plan).wrong.reshape(-1)[rows]
+        v = problem.within(blocks.untable(table, shape).astype(np.float64, copy=False))
+        wrong = compare(problem, blocks, v, plan).wrong.reshape(-1)[rows]
         low, high = np.where(wrong, low, middle), np.where(wrong, middle, high)
         low = np.minimum(low, high - 1)
     return [
         int(flat_indices(blocks, shape, int(position), rows[k : k + 1])[0])
         for k, position in enumerate(low)
     ]
-
-
-def _table(array: npt.NDArray[np.float64], blocks: Blocks) -> npt.NDArray[np.float64]:
-    """One row a block, one column a position in it."""
-    order = (*blocks.tensor, *blocks.free(array.shape))
-    return array.transpose(order).reshape(blocks.count(array.shape), -1)
-
-
-def _untable(
-    table: npt.NDArray[np.float64], blocks: Blocks, shape: tuple[int, ...]
-) -> npt.NDArray[np.float64]:
-    order = (*blocks.tensor, *blocks.free(shape))
-    moved = table.reshape([shape[axis] for axis in order])
-    return moved.transpose(np.argsort(order))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layercheck.gradients.problem import Problem
-from layercheck.gradients.quotients import Array
+from layercheck.gradients.quotients import Array, Values
 
 Bools = npt.NDArray[np.bool_]
 
@@ -46,6 +46,26 @@ class Blocks:
         """Sum a product over each block of output `k`."""
         axes = self.outputs[k]
         return sum_to(() if axes is None else axes, factors)
+
+    def table(self, array: Values) -> Values:
+        """One row a block, one column a position in it."""
+        order = (*self.tensor, *self.free(array.shape))
+        return array.transpose(order).reshape(self.count(array.shape), -1)
+
+    def untable(self, table: Values, shape: tuple[int, ...]) -> Values:
+        """The array that such a table comes from."""
+        order = (*self.tensor, *self.free(shape))
+        moved = table.reshape([shape[axis] for axis in order])
+        return moved.transpose(np.argsort(order))
+
+    def ordered(self) -> Blocks:
+        """The same, the pairs in the order of the first outputs' axes."""
+        places = [axes for axes in self.outputs if axes is not None]
+        order = sorted(range(len(self.tensor)), key=lambda p: [axes[p] for axes in places])
+        return Blocks(
+            tuple(self.tensor[p] for p in order),
+            tuple(None if axes is None else tuple(axes[p] for p in order) for axes in self.outputs),
+        )
 
     def strays(self, k: int, value: Array, bound: Array) -> bool:
         """Every element of an output belongs to a block."""

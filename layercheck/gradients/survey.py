@@ -24,7 +24,7 @@ CHEAPEST = 2  # forwards that one direction takes at least
 _NEGLIGIBLE = 1e-3  # what a vanishing derivative may hide, relative to the outputs
 
 # With probability PROBABILITY one of PROBES normal numbers is larger than this.
-_REACH = NormalDist().inv_cdf((1 + (1 - PROBABILITY) ** (1 / PROBES)) / 2)
+REACH = NormalDist().inv_cdf((1 + (1 - PROBABILITY) ** (1 / PROBES)) / 2)
 
 
 @dataclass
@@ -138,7 +138,7 @@ def _in_blocks(
         survey.add(found, natural)
         right = np.where(found.wrong, 0.0, found.error + found.tolerance)
         survey.hidden = np.maximum(survey.hidden, right)
-    survey.detectable = float(survey.hidden.max()) / (_REACH * problem.scale)
+    survey.detectable = float(survey.hidden.max()) / (REACH * problem.scale)
     return survey
 
 

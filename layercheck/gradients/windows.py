@@ -69,7 +69,9 @@ class Structure:
     def colours(self, shape: tuple[int, ...]) -> int:
         """How many directions move each element once, none mixed up with another."""
         periods = {window.axis: window.period for window in self.windows}
-        return math.prod(periods.get(axis, shape[axis]) for axis in self.blocks.free(shape))
+        return math.prod(
+            min(periods.get(axis, shape[axis]), shape[axis]) for axis in self.blocks.free(shape)
+        )
 
 
 def find_windows(probe: Probe, blocks: Blocks) -> tuple[Window, ...]:

@@ -10,6 +10,7 @@ from layercheck.case import Case
 from layercheck.gradients.kinks import BACKWARDS
 from layercheck.gradients.verify import Verification, verify
 from layercheck.suites.evidence import Tensor
+from layercheck.suites.gradient_groups import shared_answers, structure_of
 from layercheck.suites.gradient_trials import Trial
 from layercheck.verdict import skip
 
@@ -19,20 +20,19 @@ _BACKWARDS = 64  # for outputs at kinks, at the small layout of a regime
 def answer(t: Trial, kind: str, name: str) -> Verification:
     """Verify one gradient; skips where there is none to verify."""
     tensor = _asked(t, kind, name)
+    together = None if t.regime else shared_answers(t).get((kind, name))
+    if together is not None:
+        return together
+    problem = t.pose(tensor)
     rng = t.case.rng("gradient", kind, name, t.point.inputs[0].shape if t.point.inputs else 0)
-    known: dict[str, Verification] = t.case.memo(("gradients.known", kind, name), dict)
-    before = known.get("found")
-    found = verify(
-        t.pose(tensor),
+    return verify(
+        problem,
         rng,
         t.case.options.budget,
-        None if before is None else before.structure,
+        structure_of(t, tensor, problem),
         _BACKWARDS if t.regime else BACKWARDS,
         tied=bool(t.regime or t.case.options.data),
     )
-    if found.structure is not None:
-        known["found"] = found
-    return found
 
 
 def _asked(t: Trial, kind: str, name: str) -> Tensor:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from layercheck.case import Case, Point
 from layercheck.errors import LayerError
-from layercheck.gradients.problem import Problem, make_problem
+from layercheck.gradients.problem import Problem, from_reals, make_problem
+from layercheck.gradients.quotients import to_real
 from layercheck.subject import Arrays, Evaluation, Gradients, Mode
 from layercheck.suites.evidence import Tensor, tensors
 from layercheck.verdict import skip
@@ -35,11 +36,38 @@ class Trial:
     upstream: Arrays
     gradients: Gradients
     regime: str = ""
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def memo(self, key: str, compute: Callable[[], Any]) -> Any:
+        """Return what `compute` returned when it was first asked for under `key`."""
+        if key not in self.known:
+            self.known[key] = compute()
+        return self.known[key]
+
+    def tensors(self) -> list[Tensor]:
+        """Return the arguments of the layer with their gradients."""
+        return list(tensors(self.case, self.point, self.gradients))
 
     def tensor(self, kind: str, name: str) -> Tensor:
         """Return an argument of the layer with its gradient."""
-        found = tensors(self.case, self.point, self.gradients)
-        return next(t for t in found if (t.kind, t.name) == (kind, name))
+        return next(t for t in self.tensors() if (t.kind, t.name) == (kind, name))
+
+    def evaluate(self, group: Sequence[Tensor], values: Sequence[Any]) -> Arrays:
+        """Return the floating outputs, as reals, with several real tensors replaced."""
+        point = self.point
+        for tensor, value in zip(group, values, strict=True):
+            point = _replaced(point, tensor.kind, self._position(tensor), value)
+        found = _results(self.case, self.case.evaluate(point, training(self.case)))
+        return tuple(to_real(z) for z in found if z.dtype.kind in "fc")
+
+    def gradients_of(self, group: Sequence[Tensor], upstream: Sequence[Any]) -> list[Any]:
+        """Return the gradients of several real tensors for upstream gradients as reals."""
+        found = self.pull_back(from_reals(upstream, self.upstream, self.outputs))
+        return [
+            np.zeros(np.shape(tensor.value)) if gradient is None else np.real(gradient)
+            for tensor in group
+            for gradient in (_of_kind(found, tensor.kind)[self._position(tensor)],)
+        ]
 
     def pull_back(self, upstream: Sequence[Any]) -> Gradients:
         """Run backward for other upstream gradients of `outputs`."""
@@ -50,7 +78,7 @@ class Trial:
 
     def pose(self, tensor: Tensor) -> Problem:
         """Pose the verification of one tensor's gradient."""
-        position = [t.name for t in self._same_kind(tensor.kind)].index(tensor.name)
+        position = self._position(tensor)
         low, high = -math.inf, math.inf
         if tensor.kind == "input" and self.case.options.range_of(tensor.name) is not None:
             low, high = self.case.range_of(position)
@@ -74,9 +102,9 @@ class Trial:
             high,
         )
 
-    def _same_kind(self, kind: str) -> list[Tensor]:
-        found = tensors(self.case, self.point, self.gradients)
-        return [tensor for tensor in found if tensor.kind == kind]
+    def _position(self, tensor: Tensor) -> int:
+        """The number of a tensor among those of its kind."""
+        return [t.name for t in self.tensors() if t.kind == tensor.kind].index(tensor.name)
 
 
 def training(case: Case) -> Mode:

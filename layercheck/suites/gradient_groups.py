@@ -1,0 +1,86 @@
+"""Which tensors of a layer share directions at a point, and what these say about each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from layercheck.errors import LayerError
+from layercheck.gradients.cells import find_structure
+from layercheck.gradients.joint import Group, Member, verify_together
+from layercheck.gradients.problem import Problem
+from layercheck.gradients.survey import CHEAPEST
+from layercheck.gradients.verify import Verification
+from layercheck.gradients.windows import Structure
+from layercheck.suites.evidence import Tensor
+from layercheck.suites.gradient_trials import Trial
+
+_FEW_ELEMENTS = 8  # sooner done one by one
+Answers = dict[tuple[str, str], Verification | None]
+
+
+def structure_of(t: Trial, tensor: Tensor, problem: Problem) -> Structure:
+    """Return the structure of a tensor, found at the point where it was first asked for."""
+    rng = t.case.rng("structure", tensor.kind, tensor.name)
+    return t.case.memo(
+        ("gradients.structure", tensor.kind, tensor.name),
+        lambda: find_structure(problem, t.case.options.budget // CHEAPEST, rng),
+    )
+
+
+def shared_answers(t: Trial) -> Answers:
+    """Verify the tensors that share directions; None for each that must be looked at alone."""
+    found: Answers = t.memo("together", lambda: _answers(t))
+    return found
+
+
+def _answers(t: Trial) -> Answers:
+    groups: dict[Hashable, list[tuple[Tensor, Member]]] = {}
+    for tensor in t.tensors():
+        member = _member(t, tensor)
+        if member is not None:
+            groups.setdefault(member.shares, []).append((tensor, member))
+    answers: Answers = {}
+    for pairs in groups.values():
+        if len(pairs) > 1:
+            tensors = [tensor for tensor, _ in pairs]
+            rng = t.case.rng("together", *(tensor.name for tensor in tensors))
+            try:
+                found = verify_together(_group(t, tensors, [member for _, member in pairs]), rng)
+            except LayerError:
+                continue
+            names = ((tensor.kind, tensor.name) for tensor in tensors)
+            answers.update(zip(names, found, strict=True))
+    return answers
+
+
+def _group(t: Trial, tensors: Sequence[Tensor], members: Sequence[Member]) -> Group:
+    def evaluate(values: Sequence[Any]) -> Any:
+        return t.evaluate(tensors, values)
+
+    def backward(upstream: Sequence[Any]) -> Any:
+        return t.gradients_of(tensors, upstream)
+
+    return Group(tuple(members), evaluate, backward)
+
+
+def _member(t: Trial, tensor: Tensor) -> Member | None:
+    """The tensor as one of a group; None where it is seen one by one, or cannot be verified."""
+    value, gradient = np.asarray(tensor.value), tensor.gradient
+    if value.dtype.kind != "f" or value.size <= _FEW_ELEMENTS or not np.isfinite(value).all():
+        return None
+    if gradient is None or np.shape(gradient) != value.shape or not np.isfinite(gradient).all():
+        return None
+    problem = t.pose(tensor)
+    if math.isfinite(problem.low) or math.isfinite(problem.high):
+        return None
+    try:
+        structure = structure_of(t, tensor, problem)
+    except LayerError:
+        return None
+    if structure.colours(value.shape) * CHEAPEST <= max(t.case.options.budget, CHEAPEST):
+        return None
+    return Member(problem, structure.blocks.ordered(), tensor.name)
