@@ -142,9 +142,9 @@ def investigate(specimen: Specimen, tensor: Tensor, other: Other) -> list[Match]
     found.sort(key=lambda match: match.rank)
     if found and found[0].rank < len(EXACT):
         return _distinct(found)
-    spoilt = history.spoilt(specimen, tensor, specimen.problem(tensor))
-    if spoilt is not None:
-        found.insert(0, Match(0, spoilt))
+    drawn = history.drawn_again(specimen, tensor)
+    if drawn is not None:
+        found.insert(0, Match(0, drawn))
     return _distinct(found)
 
 
@@ -158,14 +158,11 @@ def at_kinks(specimen: Specimen, tensor: Tensor) -> Cause | None:
 
 def _early(specimen: Specimen, tensor: Tensor) -> Cause | None:
     """What needs no Jacobian."""
-    found = history.stale_memory(specimen, tensor)
-    if found is not None:
-        return found
-    found = upstream.upstream_use(specimen, tensor)
-    if found is not None and found.id == "upstream-nonlinear":
-        spoilt = history.spoilt(specimen, tensor, specimen.problem(tensor))
-        return spoilt or found
-    return found
+    return (
+        history.stale_memory(specimen, tensor)
+        or history.overwritten(specimen, tensor)
+        or upstream.upstream_use(specimen, tensor)
+    )
 
 
 def _matches(evidence: Evidence) -> Iterator[Match]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from layercheck.gradients.evidence import Bools, Evidence
+from layercheck.gradients.evidence import Bools, Evidence, is_diagonal, pairs
+from layercheck.gradients.hypotheses.terms import known_term
 from layercheck.gradients.known import known_arrays, plain_arrays
 from layercheck.gradients.products import Product, name_product
 from layercheck.gradients.quotients import Array
@@ -29,6 +30,8 @@ def missing_factor(evidence: Evidence) -> Cause | None:
     exchanged = _exchanged(product)
     if exchanged is not None:
         return exchanged
+    if any(known.name.startswith("dz/d") for known, _ in product.factors) and known_term(evidence):
+        return None
     elsewhere = " where backward() is wrong" if e.right.any() else " at every entry"
     prefix = f"{e.where}, " if e.where else ""
     text = f"{prefix}analytic / numeric = {product}{elsewhere}"
@@ -118,6 +121,8 @@ def mask(evidence: Evidence) -> Cause | None:
     along = _smallest_axes(e, extra, e.right)
     if along is None:
         return None
+    if _is_kept_apart(e, along):
+        return None
     names = ", ".join(e.axes[i].name for i in along)
     share = np.count_nonzero(extra) / np.count_nonzero(extra | e.right)
     observed = any(axis.name == "B" and axis.size > 1 for axis in e.axes)
@@ -135,6 +140,11 @@ def mask(evidence: Evidence) -> Cause | None:
         f"{share:.0%} of entries where it is: a mask that depends on {names} is missing.",
         {"axes": names, "share": share},
     )
+
+
+def _is_kept_apart(e: Evidence, along: list[int]) -> bool:
+    """Whether two of the axes are one on both sides, whose indices forward keeps apart."""
+    return any(is_diagonal(e.true, i, j) for i, j in pairs(e) if i in along and j in along)
 
 
 def _smallest_axes(e: Evidence, one: Bools, other: Bools) -> list[int] | None:
@@ -156,8 +166,8 @@ def local_factor(evidence: Evidence) -> Cause | None:
     alone = e.wrong & ~where & (np.abs(np.nan_to_num(e.difference)) > 1e-6 * e.scale)
     if alone.any() or np.count_nonzero(where) < 6:
         return None
-    along = _ratio_axes(e, quotient, where)
-    long = [i for i, axis in enumerate(e.axes) if axis.size > 1]
+    along = _varying_axes(e, quotient, where)
+    long = {*_varying_axes(e, e.true, where), *_varying_axes(e, e.claimed, where), *along}
     elementwise = not e.sided("output") and not e.sided("tensor")
     share = math.prod(e.axes[i].size for i in along) / math.prod(e.axes[i].size for i in long)
     if not along or (share > _FEW and not elementwise):
@@ -183,9 +193,9 @@ def local_factor(evidence: Evidence) -> Cause | None:
     )
 
 
-def _ratio_axes(e: Evidence, quotient: Array, where: Bools) -> list[int]:
-    """The axes along which the ratio varies."""
-    shown = np.where(where, quotient, np.nan)
+def _varying_axes(e: Evidence, array: Array, where: Bools) -> list[int]:
+    """The axes along which an array varies."""
+    shown = np.where(where, array, np.nan)
     kept = [i for i, axis in enumerate(e.axes) if axis.size > 1]
     for axis in sorted(kept, key=lambda i: -e.axes[i].size):
         over = tuple(i for i in range(shown.ndim) if i not in kept or i == axis)

@@ -22,14 +22,15 @@ from layercheck.randomness import Generators, seeded_defaults
 _PROBES = 3
 
 
-def spoilt(specimen: Specimen, tensor: Tensor, problem: Problem) -> Cause | None:
+def overwritten(specimen: Specimen, tensor: Tensor) -> Cause | None:
     """Name what backward or forward did to its arguments, if that explains the gradient."""
+    problem = specimen.problem(tensor)
     watched = specimen.watched_pull_back(specimen.upstream())
     for rule in (_mutated_upstream, _updated_learnables):
         cause = rule(specimen, tensor, problem, watched)
         if cause is not None:
             return cause
-    return _mutated_input(specimen, tensor, problem) or drawn_again(specimen, tensor)
+    return _mutated_input(specimen, tensor, problem)
 
 
 def is_gradient(problem: Problem, rng: np.random.Generator) -> bool:

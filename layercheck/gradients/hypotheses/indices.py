@@ -108,6 +108,7 @@ def partial_region(evidence: Evidence) -> Cause | None:
 
 
 def _partial(e: Evidence, names: tuple[str, ...]) -> Cause | None:
+    elementwise = not e.sided("output") and not e.sided("tensor")
     for number, axis in enumerate(e.axes):
         if axis.name not in names:
             continue
@@ -115,7 +116,8 @@ def _partial(e: Evidence, names: tuple[str, ...]) -> Cause | None:
         wrong, right = e.wrong.sum(axis=others), e.right.sum(axis=others)
         fine = np.flatnonzero((wrong == 0) & (right > 0))
         spoilt = np.flatnonzero(wrong > 0)
-        if not len(fine) or not len(spoilt) or wrong[spoilt].sum() < right[spoilt].sum():
+        most = 0 if elementwise else wrong[spoilt].sum()
+        if not len(fine) or not len(spoilt) or right[spoilt].sum() > most:
             continue
         side = "outputs with " if axis.side == "output" else ""
         return Cause(

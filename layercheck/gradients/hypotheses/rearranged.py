@@ -38,9 +38,11 @@ def swapped_with(evidence: Evidence) -> Cause | None:
 def transposed(evidence: Evidence) -> Cause | None:
     """Two axes of the tensor exchanged, or an axis of the output with one of the tensor."""
     for one, other in _equal_axes(evidence):
+        a, b = evidence.axes[one], evidence.axes[other]
+        if a.side != b.side and _only_moves(evidence):
+            continue
         if not evidence.is_claimed(np.swapaxes(evidence.true, one, other)):
             continue
-        a, b = evidence.axes[one], evidence.axes[other]
         if a.side == b.side == "tensor":
             text = (
                 f"analytic is the true gradient of {evidence.name} with {a.name} and {b.name} "
@@ -58,6 +60,13 @@ def transposed(evidence: Evidence) -> Cause | None:
             fix = "a weight or matrix in backward() is not transposed, or is once too often"
         return Cause("transposed", f"{text}: {fix}.", {"axes": [a.name, b.name]})
     return _axes_permuted(evidence)
+
+
+def _only_moves(evidence: Evidence) -> bool:
+    """Whether every output is one element, as it is: there is no matrix to transpose."""
+    true = np.nan_to_num(evidence.true)
+    per_output = np.count_nonzero(true, axis=tuple(range(evidence.rank, true.ndim)))
+    return bool(np.all(per_output <= 1) and np.unique(np.round(true[true != 0], 7)).size == 1)
 
 
 def _axes_permuted(evidence: Evidence) -> Cause | None:

@@ -46,7 +46,7 @@ def _wrong_axis(evidence: Evidence, side: str, axes: tuple[int, ...], word: str)
             f"analytic is what the {word} of the upstream gradient over {names} gives: backward() "
             f"reduces the upstream gradient over {names}, where each index must keep its own"
         )
-    leak = "B" in names.split(", ") and side == "output"
+    leak = "B" in names.split(", ") and evidence.tensor.kind != "learnable"
     return Cause("batch-leak" if leak else "wrong-axis", f"{text}.", {"axes": names, "what": word})
 
 
@@ -153,7 +153,13 @@ def missing_sum(evidence: Evidence) -> Cause | None:
     if not outs:
         return None
     cut = _cut_upstream(evidence)
-    return cut or _only_rows(e, felt, kept, outs) or _only_last(e, felt, kept, outs)
+    if cut is not None:
+        return cut
+    counts = felt.sum(axis=outs)
+    rules = [_only_rows, _only_last]
+    if np.any(counts == 1) and np.any(counts > 1):
+        rules.reverse()  # every element of one contribution keeps it: no index is left out
+    return next((cause for rule in rules if (cause := rule(e, felt, kept, outs))), None)
 
 
 def _only_rows(
