@@ -171,6 +171,11 @@ class _Work:
                 limited = np.minimum(spread[moved], _KINKED * size)
                 yield size, _rms(limited), _rms(rounding[moved])
 
+    def suited(self, found: dict[int, Measured], step: float) -> dict[int, Measured]:
+        """What was found for the outputs that the step is short enough for."""
+        limit = self.precision.acceptable
+        return {k: each for k, each in found.items() if self.outputs[k].suits(each, step, limit)}
+
     def medians(self, found: dict[int, Measured], step: float) -> Iterator[tuple[float, ...]]:
         """Median size, spread and rounding of the elements that move, for each output."""
         for k, measured in found.items():
@@ -222,11 +227,13 @@ def _follow_pairs(work: _Work, largest: float, found: dict[int, Measured] | None
 def _follow_triples(work: _Work, found: dict[int, Measured], step: float) -> None:
     """Settle what the first triple did, then take a finer one and a pair for what is bent."""
     acceptable = work.precision.acceptable
-    if work.settle(found, step, acceptable):
+    if work.settle(work.suited(found, step), step, acceptable):
         return
     for finer in work.within(work.precision.fine):
-        if finer < step and work.settle(*_triple(work, finer), acceptable):
-            return
+        if finer < step:
+            found, _ = _triple(work, finer)
+            if work.settle(work.suited(found, finer), finer, acceptable):
+                return
     for finest in work.within(work.precision.finest):
         found = _pair(work, finest)
         for k, measured in found.items():
@@ -249,18 +256,25 @@ def _best_triple(work: _Work) -> tuple[dict[int, Measured], float]:
 
 
 def _rounds(work: _Work, found: dict[int, Measured], step: float) -> bool:
-    """Whether a tiny step moves outputs by far too much or not at all: they are rounded."""
-    tiny = 2.0**-30
-    after = work.evaluate(min(tiny, work.limit))
+    """Whether a tiny step moves outputs by far too much or not at all: they are rounded.
+
+    Outputs that a step half as long moves half as far only vary faster than the larger steps.
+    """
+    tiny = min(2.0**-30, work.limit)
+    after, halfway = work.evaluate(tiny), None
     for k, measured in found.items():
         output = work.outputs[k]
         where, value, _, _ = output.sampled(measured, step)
-        base = output.base[where]
-        expected, moved = tiny * np.abs(value), np.abs(after[k][where] - base)
+        base = output.base[where].astype(np.float64)
+        expected, moved = tiny * np.abs(value), after[k][where] - base
         clear = expected > 64 * work.precision.eps * (np.abs(base) + output.level)
-        odd = (moved == 0) | (moved > 16 * expected)
+        odd = (moved == 0) | (np.abs(moved) > 16 * expected)
         if clear.any() and odd[clear].mean() > 0.5:
-            return True
+            halfway = halfway or work.evaluate(tiny / 2)
+            half = halfway[k][where] - base
+            smooth = (moved != 0) & (np.abs(moved - 2 * half) <= np.abs(half) / 2)
+            if smooth[clear].mean() < 0.5:
+                return True
     return False
 
 

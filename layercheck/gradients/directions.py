@@ -54,6 +54,13 @@ def placed(blocks: Blocks, shape: tuple[int, ...], position: int) -> tuple[int |
     return tuple(where.get(axis, slice(None)) for axis in range(len(shape)))
 
 
+def exact(problem: Problem, v: Values, step: float) -> Values:
+    """Round a direction so that no element of value +- step v is rounded."""
+    size = np.maximum(np.abs(problem.value), step * np.abs(v))
+    unit = np.spacing(2 * size) / problem.value.dtype.type(step)
+    return np.asarray(np.round(v / unit) * unit)
+
+
 def only(problem: Problem, flat: int, rng: np.random.Generator) -> Values:
     """A direction that moves one element alone."""
     v = np.zeros(problem.value.size)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from layercheck.gradients.directions import gaussian
+from layercheck.gradients.directions import exact, gaussian
 from layercheck.gradients.precision import FLOAT64
 from layercheck.gradients.problem import Problem
 from layercheck.gradients.quotients import Array, Values
@@ -235,10 +235,10 @@ def _ranks(numbers: Indices) -> Indices:
 
 def _directions(problem: Problem, rng: np.random.Generator) -> Iterator[Values]:
     """Two normal directions, a constant one, which keeps ties, and one of positive entries."""
-    yield gaussian(problem, rng)
-    yield gaussian(problem, rng)
-    yield problem.within(np.full(problem.value.shape, problem.scale))
-    yield np.abs(gaussian(problem, rng))
+    constant = problem.within(np.full(problem.value.shape, problem.scale))
+    normal = (gaussian(problem, rng) for _ in range(3))
+    for v in (next(normal), next(normal), constant, np.abs(next(normal))):
+        yield exact(problem, v, STEPS[-1])
 
 
 def _rows(

@@ -134,6 +134,20 @@ class Output:
         bounds = (spread + rounding)[accepted]
         return reach, 2 * float(np.median(bounds)) if bounds.size else 0.0
 
+    def suits(self, found: Measured, step: float, acceptable: float) -> bool:
+        """Whether most of the elements that move are smooth within the step.
+
+        What a step accepts that is too long for most, as one over many periods, is an accident.
+        """
+        _, value, spread, rounding = self.sampled(found, step)
+        moved = (value != 0) | (spread != 0)
+        if not moved.any():
+            return True
+        value, spread, rounding = value[moved], spread[moved], rounding[moved]
+        finite = value[np.isfinite(value)]
+        reach = acceptable * math.sqrt(float(np.mean(finite * finite))) if finite.size else 0.0
+        return bool(np.mean(spread <= np.maximum(4 * rounding, reach)) >= 0.5)
+
     def sampled(self, found: Measured, step: float) -> tuple[Indices, Array, Array, Array]:
         """Where, value, spread and rounding of some open elements, moved ones if there are any."""
         sample = _sample(self.count)

@@ -34,8 +34,8 @@ _BLURRED = (
     "seen. Values of another size (--range), a smaller layout or --dtype float64 may help."
 )
 _KINKED = (
-    "Every output that depends on it lies on a kink here, where several gradients are right. Other "
-    "values (--range, --data) may help."
+    "Every output that depends on it lies on a kink here, where several gradients are right, or "
+    "varies faster than differences can follow. Other values (--range, --data) may help."
 )
 
 
