@@ -227,6 +227,19 @@ def test_rounding_to_float32_inside_is_noticed():
     assert np.all(np.abs(found.value - np.cos(x) * v) <= found.bound)
 
 
+@pytest.mark.parametrize("reach", [30.0, 1e3, 1e4, 1e6, 1e9])
+def test_a_function_of_many_periods_within_a_step_is_right_or_flagged(reach):
+    rng = np.random.default_rng(0)
+    x = np.round(rng.uniform(-1, 1, 500) * 2**8) * 2.0**-8 * reach
+    v = np.round(rng.standard_normal(500) * 2**8) * 2.0**-8 * 2.0 ** round(np.log2(reach))
+    (found,), plan = directional_derivative(lambda t: [np.cos(x + t * v)], [np.cos(x)])
+
+    error = np.abs(found.value + np.sin(x) * v)
+    assert np.all((error <= found.bound) | found.flagged)
+    assert plan.precision is FLOAT64
+    assert np.count_nonzero(found.flagged) < 250 or reach > 1e4
+
+
 def test_noise_above_rounding_widens_the_bound():
     rng = np.random.default_rng(5)
     x, v = points(rng, 5000), directions(rng, 5000)

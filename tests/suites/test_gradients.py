@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -278,6 +280,42 @@ def test_no_step_leaves_the_range():
 
     assert min(seen) >= 0.5
     assert max(seen) <= 3.0
+
+
+class Cosine:
+    def predict(self, x):
+        return np.cos(x)
+
+    def backward(self, x, z, dz, memory):
+        return -dz * np.sin(x)
+
+
+class Sine(Cosine):
+    def backward(self, x, z, dz, memory):
+        return dz * np.sin(x)
+
+
+@pytest.mark.parametrize(
+    "around", [(-1e3, 1e3), (-1e5, 1e5), (-1e6, 1e6), (1e6, 1.1e6), (9e8, 1.1e9)], ids=str
+)
+def test_a_right_cosine_of_large_numbers_is_not_accused(around):
+    for seed in range(3):
+        case = make_case(Cosine, "CB:5,4", seed=seed, ranges={"x": around})
+        if around[1] <= 1e3:
+            input_gradient(case, "x")
+        else:
+            with contextlib.suppress(Inconclusive):
+                input_gradient(case, "x")
+
+
+def test_a_wrong_cosine_of_large_numbers_is_accused():
+    near, far = (
+        finding_of(input_gradient, make_case(Sine, "CB:5,4", ranges={"x": around}), "x")
+        for around in ((-1e3, 1e3), (1e6, 1.1e6))
+    )
+
+    assert near.cause.id == "sign-flipped"
+    assert far.worst.analytic != far.worst.numeric
 
 
 def test_outputs_that_are_never_finite_skip_the_gradients():
