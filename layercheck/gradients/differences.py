@@ -36,6 +36,7 @@ from layercheck.gradients.quotients import (
 
 _KINKED = 1e-3  # relative spread of an element that is bent
 _WORTH = 64  # spread over rounding that makes a smaller step worth its evaluations
+_SMOOTH = 0.75  # share of open outputs that is smooth where kinks are not what keeps them open
 _RARE = 2.0**-16  # share of outputs at kinks that does not make larger steps a waste
 
 Function = Callable[[float], Sequence[npt.NDArray[np.generic]]]
@@ -152,6 +153,12 @@ class _Work:
         size = sum(output.base.size for output in self.outputs)
         return sum(output.count for output in self.outputs) / max(1, size)
 
+    @property
+    def shrinking_share(self) -> float:
+        """The share of the open elements whose spread shrank with the step."""
+        shrinking = sum(int(np.count_nonzero(output.shrinking)) for output in self.outputs)
+        return shrinking / max(1, sum(output.count for output in self.outputs))
+
     def settle(self, found: dict[int, Measured], step: float, acceptable: float | None) -> bool:
         """Close what `found` settles; True where nothing stays open."""
         for k, measured in found.items():
@@ -203,11 +210,14 @@ def _explore(work: _Work) -> tuple[_Work, Plan]:
 def _follow_pairs(work: _Work, largest: float, found: dict[int, Measured] | None = None) -> float:
     """Take pairs of smaller and smaller steps, then triples for what is smooth, not straight.
 
-    Return the largest step at which hardly any element stayed open.
+    Return the largest step at which hardly any element stayed open for its kinks; what is smooth
+    and not straight stays open at any.
     """
     worth, steps = 0.0, work.within(*(s for s in work.precision.pairs if s <= largest))
     for step in steps:
         done = work.settle(found or _pair(work, step), step, None)
+        if step < steps[0] and work.shrinking_share > _SMOOTH:
+            worth = steps[0]
         if not worth and work.open_share <= _RARE:
             worth = step
         if done:

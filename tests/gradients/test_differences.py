@@ -153,6 +153,25 @@ def test_smooth_elements_among_straight_ones_are_differentiated():
     assert isinstance(plan, Plan)
 
 
+@pytest.mark.parametrize("precision", [FLOAT32, FLOAT64])
+def test_one_smooth_element_does_not_shorten_the_steps_of_straight_ones(precision):
+    dtype = np.float32 if precision is FLOAT32 else np.float64
+    x = np.array([1, 2, -1, 1], dtype)
+
+    def f(t):
+        y = x + dtype(t)
+        return [np.where(np.arange(4) == 0, y + dtype(0.0625) * y**2, y)]
+
+    _, plan = directional_derivative(f, f(0), precision=precision)
+    (found,), _ = directional_derivative(f, f(0), precision=precision, plan=plan)
+
+    assert plan.triple is None
+    assert plan.pair == precision.pairs[0]
+    assert not found.flagged.any()
+    assert np.all(np.abs(found.value - [1.125, 1, 1, 1]) <= found.bound)
+    assert found.bound[1:].max() < 2000 * precision.eps
+
+
 def test_a_matrix_takes_two_evaluations():
     rng = np.random.default_rng(2)
     w, x, v = rng.normal(size=(30, 20)), points(rng, 20), directions(rng, 20)
