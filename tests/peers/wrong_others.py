@@ -140,11 +140,12 @@ QUICK = (
         dtypes=("float64",),
     ),
 )
+_UNUSED = f"{W} gradients.reaches_all_learnables"
 _LINEAR = {"size": 512}
 _CONV = {"channels": 32}
 _IMAGES = "SSCB:16,16,32,32"
 LARGE = (
-    spoilt(Linear, "CB:512,128", "dW of 512 by 512 is 0", W, init={**_LINEAR, "factor": 0}),
+    spoilt(Linear, "CB:512,128", "dW of 512 by 512 is 0", _UNUSED, init={**_LINEAR, "factor": 0}),
     spoilt(Linear, "CB:512,128", "dW of 512 by 512 doubled", W, init={**_LINEAR, "factor": 2}),
     spoilt(Conv, _IMAGES, "dx of a convolution is 0", init={**_CONV, "factor": 0}),
     spoilt(Conv, _IMAGES, "dx of a convolution negated", init={**_CONV, "factor": -1}),
