@@ -51,6 +51,14 @@ class SquareRoot(Pointwise):
         return 0.5 / np.sqrt(x)
 
 
+class Cosine(Pointwise):
+    def function(self, x):
+        return np.cos(x)
+
+    def slope(self, x):
+        return -np.sin(x)
+
+
 class Steep(Pointwise):
     """Smooth, and nearly a step."""
 
