@@ -12,6 +12,7 @@ import numpy as np
 
 from layercheck.gradients.evidence import Evidence
 from layercheck.gradients.jacobians import local_derivative
+from layercheck.gradients.numbers import epsilons
 from layercheck.gradients.quotients import Array
 
 _MOST = 400
@@ -37,7 +38,9 @@ class Known:
 
 
 @dataclass(frozen=True)
-class _Named:
+class Named:
+    """An array of the layer, with the label of each axis."""
+
     name: str
     value: Array
     labels: tuple[str, ...]
@@ -46,8 +49,8 @@ class _Named:
 def known_arrays(evidence: Evidence) -> list[Known]:
     """Return the known arrays in every way they fit the axes of `evidence`."""
     found: list[Known] = []
-    for named in _named(evidence):
-        for value in _placements(named, evidence):
+    for named in named_arrays(evidence):
+        for value in placements(named, evidence):
             found.extend(_family(named.name, value))
             if len(found) > _MOST:
                 return found
@@ -58,22 +61,22 @@ def plain_arrays(evidence: Evidence) -> list[Known]:
     """Return the arguments and outputs alone, in every way they fit."""
     return [
         Known(named.name, value, True)
-        for named in _named(evidence, reductions=False)
-        for value in _placements(named, evidence)
+        for named in named_arrays(evidence, reductions=False)
+        for value in placements(named, evidence)
     ]
 
 
-def _named(evidence: Evidence, reductions: bool = True) -> Iterator[_Named]:
+def named_arrays(evidence: Evidence, reductions: bool = True) -> Iterator[Named]:
     """The layer's arguments and outputs, their sums and differences, and means over axes."""
     specimen = evidence.specimen
-    base: list[_Named] = []
+    base: list[Named] = []
     layouts = specimen.point.layouts
     for tensor in specimen.tensors:
         labels = _labels(tensor.value.shape, layouts, tensor.kind == "input" and tensor.position)
-        base.append(_Named(tensor.name, tensor.value, labels))
+        base.append(Named(tensor.name, tensor.value, labels))
     names = _output_symbols(evidence)
     for name, z in zip(names, specimen.outputs, strict=True):
-        base.append(_Named(name, z, _labels(z.shape, layouts, None)))
+        base.append(Named(name, z, _labels(z.shape, layouts, None)))
     real = [named for named in base if named.value.dtype.kind == "f" and named.value.size]
     yield from real
     yield from _combined(real)
@@ -81,7 +84,7 @@ def _named(evidence: Evidence, reductions: bool = True) -> Iterator[_Named]:
         if tensor.kind == "input" and tensor.title != evidence.tensor.title:
             slope = local_derivative(specimen, tensor)
             if slope is not None:
-                yield _Named(f"dz/d{tensor.name}", slope, _labels(slope.shape, layouts, None))
+                yield Named(f"dz/d{tensor.name}", slope, _labels(slope.shape, layouts, None))
     if reductions:
         for named in real[: len(specimen.evaluation.done.inputs)]:
             yield from _reduced(named, specimen.case.subject.layer)
@@ -112,59 +115,45 @@ def _labels(
     return ("",) * len(shape)
 
 
-def _combined(arrays: list[_Named]) -> Iterator[_Named]:
+def _combined(arrays: list[Named]) -> Iterator[Named]:
     """Sums and differences of arrays of one shape."""
     for a, b in itertools.combinations(arrays, 2):
         if a.value.shape == b.value.shape and a.value.size > 1:
-            yield _Named(f"({b.name} - {a.name})", b.value - a.value, a.labels)
-            yield _Named(f"({b.name} + {a.name})", b.value + a.value, a.labels)
+            yield Named(f"({b.name} - {a.name})", b.value - a.value, a.labels)
+            yield Named(f"({b.name} + {a.name})", b.value + a.value, a.labels)
 
 
-def _reduced(named: _Named, layer: object) -> Iterator[_Named]:
-    """Means, lengths and spreads over sets of axes; the first slice along an axis."""
+def _reduced(named: Named, layer: object) -> Iterator[Named]:
+    """Means, lengths and spreads over sets of axes, over many first; slices; normalised values."""
     x = named.value
     axes = [axis for axis, n in enumerate(x.shape) if n > 1]
-    for count in range(1, min(len(axes), 3) + 1):
-        for over in itertools.combinations(axes, count):
-            along = ",".join(named.labels[axis] or str(axis) for axis in over)
-            mean = x.mean(axis=over, keepdims=True)
-            deviation = x.std(axis=over, keepdims=True)
-            length = np.sqrt((x**2).sum(axis=over, keepdims=True))
-            yield _Named(f"mean of {named.name} over {along}", mean, named.labels)
-            yield _Named(f"std of {named.name} over {along}", deviation, named.labels)
-            yield _Named(f"length of {named.name} over {along}", length, named.labels)
-            for eps in _epsilons(layer):
-                spread = np.sqrt(deviation**2 + eps)
-                yield _Named(
-                    f"std of {named.name} over {along} (eps {eps:g})", spread, named.labels
-                )
-                yield _Named(
-                    f"normalised {named.name} over {along}", (x - mean) / spread, named.labels
-                )
+    counts = range(min(len(axes), 3), 0, -1)
+    sets = [over for count in counts for over in itertools.combinations(axes, count)]
+    texts = [",".join(named.labels[axis] or str(axis) for axis in over) for over in sets]
+    for over, along in zip(sets, texts, strict=True):
+        deviation = x.std(axis=over, keepdims=True)
+        length = np.sqrt((x**2).sum(axis=over, keepdims=True))
+        for what, value in (
+            ("mean", x.mean(axis=over, keepdims=True)),
+            ("std", deviation),
+            ("length", length),
+        ):
+            yield Named(f"{what} of {named.name} over {along}", value, named.labels)
+        for eps in epsilons(layer)[1:]:
+            spread = np.sqrt(deviation**2 + eps)
+            yield Named(f"std of {named.name} over {along} (eps {eps:g})", spread, named.labels)
     for axis in axes:
         first = np.take(x, [0], axis=axis)
         label = named.labels[axis] or str(axis)
-        yield _Named(f"{named.name} at {label}=0", first, named.labels)
+        yield Named(f"{named.name} at {label}=0", first, named.labels)
+    for over, along in zip(sets, texts, strict=True):
+        centred = x - x.mean(axis=over, keepdims=True)
+        for eps in epsilons(layer):
+            spread = np.sqrt(x.std(axis=over, keepdims=True) ** 2 + eps)
+            yield Named(f"normalised {named.name} over {along}", centred / spread, named.labels)
 
 
-def kept_numbers(layer: object) -> dict[str, float]:
-    """Numbers that a layer or its class keeps, by attribute; no property is called."""
-    found: dict[str, float] = {}
-    for holder in (*reversed(type(layer).__mro__), layer):
-        for name, value in getattr(holder, "__dict__", {}).items():
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                found[str(name)] = float(value)
-    return {name: value for name, value in found.items() if not name.startswith("__")}
-
-
-def _epsilons(layer: object) -> list[float]:
-    """Small numbers that the layer keeps: those added to a variance."""
-    kept = kept_numbers(layer).items()
-    small = {v for name, v in kept if "eps" in name.lower() and 0 < v < 0.1}
-    return [0.0, *sorted(small)[:2]]
-
-
-def _placements(named: _Named, evidence: Evidence) -> Iterator[Array]:
+def placements(named: Named, evidence: Evidence) -> Iterator[Array]:
     """Lay an array's axes out along axes of the Jacobian of the same sizes."""
     long = [axis for axis, n in enumerate(named.value.shape) if n > 1]
     core = named.value.reshape([named.value.shape[axis] for axis in long])
@@ -214,7 +203,7 @@ def _family(name: str, a: Array) -> Iterator[Known]:
 
 def contractions(evidence: Evidence) -> Iterator[Known]:
     """Sums over a common axis of products of two plain arrays, in every way they fit."""
-    arrays = [n for n in _named(evidence, reductions=False) if 2 <= n.value.ndim <= 4]
+    arrays = [n for n in named_arrays(evidence, reductions=False) if 2 <= n.value.ndim <= 4]
     arrays = [n for n in arrays if not n.name.startswith("(")]
     made = 0
     for a, b in itertools.product(arrays, arrays):
@@ -223,16 +212,14 @@ def contractions(evidence: Evidence) -> Iterator[Known]:
                 continue
             for shared, value, labels in _contracted(a, i, b, j):
                 name = f"sum over {shared} of {a.name} {b.name}"
-                for placed in _placements(_Named(name, value, labels), evidence):
+                for placed in placements(Named(name, value, labels), evidence):
                     yield Known(name, placed, True)
                     made += 1
                     if made > _MOST:
                         return
 
 
-def _contracted(
-    a: _Named, i: int, b: _Named, j: int
-) -> Iterator[tuple[str, Array, tuple[str, ...]]]:
+def _contracted(a: Named, i: int, b: Named, j: int) -> Iterator[tuple[str, Array, tuple[str, ...]]]:
     """Contract axis i of a with axis j of b; other axes of one label and size run together."""
     shared = a.labels[i] or b.labels[j] or f"axis {i} of {a.name}"
     rest = [k for k in range(b.value.ndim) if k != j]

@@ -16,6 +16,7 @@ from layercheck.gradients.quotients import Array
 _ENTRIES = 48  # entries that are looked at first
 _CLOSE = 1e-6
 _LEAST = 3  # entries
+_WIDEST = 260
 _POWERS = (1, -1)
 _PLAIN_POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 
@@ -47,19 +48,27 @@ class Product:
     def __str__(self) -> str:
         above = [_written(k.name, p) for k, p in self.factors if p > 0]
         below = [_written(k.name, -p) for k, p in self.factors if p < 0]
-        if abs(self.constant - 1) > _CLOSE:
+        sign = "-" if abs(self.constant + 1) <= _CLOSE else ""
+        if abs(abs(self.constant) - 1) > _CLOSE:
             number = write_number(self.constant)
             above.insert(0, f"({number})" if "/" in number and above else number)
-        text = " ".join(above) or "1"
+        text = sign + (" ".join(above) or "1")
         if not below:
             return text
         return f"{text} / {below[0]}" if len(below) == 1 else f"{text} / ({' '.join(below)})"
 
 
 def name_product(
-    target: Array, known: Sequence[Known], where: npt.NDArray[np.bool_], most: int = 3
+    target: Array,
+    known: Sequence[Known],
+    where: npt.NDArray[np.bool_],
+    most: int = 3,
+    widest: int = _WIDEST,
 ) -> Product | None:
-    """Return the product with fewest factors that equals `target` at every entry of `where`."""
+    """Return the product with fewest factors that equals `target` at every entry of `where`.
+
+    Three factors are looked for among `widest` powers of arrays at most.
+    """
     places = np.flatnonzero(where.reshape(-1) & np.isfinite(target.reshape(-1)))
     places = places[target.reshape(-1)[places] != 0]
     if places.size < _LEAST:
@@ -72,7 +81,7 @@ def name_product(
     terms, rows = _terms(known, target.shape, sample, varying)
     if not terms:
         return None
-    for chosen in _solutions(goal, rows, min(most, distinct - 1)):
+    for chosen in _solutions(goal, rows, min(most, distinct - 1), widest):
         factors = tuple(terms[i] for i in chosen)
         if len({id(k) for k, _ in factors}) < len(factors):
             continue
@@ -129,7 +138,7 @@ def _terms(
     return terms, np.array(rows)
 
 
-def _solutions(goal: Array, rows: Array, most: int) -> list[tuple[int, ...]]:
+def _solutions(goal: Array, rows: Array, most: int, widest: int) -> list[tuple[int, ...]]:
     """Sets of up to three rows whose sum is the goal up to a constant, the smallest sets first."""
     normal: Array = np.random.default_rng(rows.shape[1]).standard_normal((rows.shape[1],))
     weights = normal - np.mean(normal)
@@ -142,7 +151,7 @@ def _solutions(goal: Array, rows: Array, most: int) -> list[tuple[int, ...]]:
             for j in _near(marks, order, mark - marks[i], slack):
                 if i < j:
                     found.append((i, int(j)))
-    if most >= 3 and not found and len(marks) <= 260:
+    if most >= 3 and not found and len(marks) <= widest:
         found += _triples(mark, marks, slack)
     return [s for s in found if _agrees(goal, rows[list(s)].sum(axis=0))]
 

@@ -183,3 +183,33 @@ def test_a_number_for_a_selection_lacks_its_mask():
     )
 
     assert cause.id in ("missing-factor", "wrong-axis")
+
+
+class Normalised:
+    """z = (x - m) / s over the batch, of which the division by s is not derived."""
+
+    def predict(self, x):
+        return (x - x.mean(axis=1, keepdims=True)) / self.std(x)
+
+    def std(self, x):
+        return np.sqrt(x.var(axis=1, keepdims=True) + 1e-3)
+
+    def scale(self, x):
+        return 1.0
+
+    def backward(self, x, z, dz, memory):
+        centred = dz - dz.mean(axis=1, keepdims=True)
+        return (centred - z * (dz * z).mean(axis=1, keepdims=True)) * self.scale(x)
+
+
+class NormalisedRight(Normalised):
+    def scale(self, x):
+        return 1 / self.std(x)
+
+
+def test_a_spread_is_named_with_the_number_that_is_written_in_the_code():
+    cause = cause_of(Normalised, "CB:5,7")
+
+    assert cause.id == "missing-factor"
+    assert "analytic / numeric = std of x over B (eps 0.001)" in cause.text
+    assert cause_of(NormalisedRight, "CB:5,7") is None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from layercheck.gradients.evidence import Evidence
-from layercheck.gradients.known import kept_numbers
+from layercheck.gradients.numbers import kept_numbers
 from layercheck.gradients.products import write_number
 from layercheck.gradients.refit import batch_size
 from layercheck.outcome import Cause

@@ -9,7 +9,8 @@ import numpy as np
 
 from layercheck.gradients.evidence import Bools, Evidence, is_diagonal, pairs
 from layercheck.gradients.hypotheses.terms import known_term
-from layercheck.gradients.known import known_arrays, plain_arrays
+from layercheck.gradients.inner import name_inner
+from layercheck.gradients.known import Known, known_arrays, plain_arrays
 from layercheck.gradients.products import Product, name_product
 from layercheck.gradients.quotients import Array
 from layercheck.outcome import Cause
@@ -24,13 +25,13 @@ def missing_factor(evidence: Evidence) -> Cause | None:
     where, quotient = _quotient(e)
     if not where.any():
         return None
-    product = name_product(quotient, known_arrays(e), where)
+    product = name_product(quotient, known_arrays(e), where) or name_inner(quotient, e, where)
     if product is None or not _holds(e, product):
         return None
     exchanged = _exchanged(product)
     if exchanged is not None:
         return exchanged
-    if any(known.name.startswith("dz/d") for known, _ in product.factors) and known_term(evidence):
+    if any(_is_made_up(known) for known, _ in product.factors) and known_term(evidence):
         return None
     elsewhere = " where backward() is wrong" if e.right.any() else " at every entry"
     prefix = f"{e.where}, " if e.where else ""
@@ -43,6 +44,11 @@ def missing_factor(evidence: Evidence) -> Cause | None:
             facts,
         )
     return Cause("missing-factor", f"{text}: {_advice(product)}.", facts)
+
+
+def _is_made_up(known: Known) -> bool:
+    """Whether it is a sum of arrays or a derivative: then a missing term may say it simpler."""
+    return known.name.startswith("dz/d") or (known.plain and known.name.startswith("("))
 
 
 def _quotient(e: Evidence) -> tuple[Bools, Array]:
@@ -93,7 +99,7 @@ def _advice(product: Product) -> str:
     if below and not above:
         return f"backward() lacks the factor {' '.join(below)}"
     if above and not below:
-        return f"backward() has the factor {' '.join(above)} too many"
+        return f"backward() has the factor {' '.join(above)} too many, or does not divide by it"
     return f"backward() has {' '.join(above)} where {' '.join(below)} belongs"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from layercheck.gradients.evidence import Evidence, is_diagonal, pairs
 from layercheck.gradients.hypotheses.claims import contraction
+from layercheck.gradients.inner import name_inner
 from layercheck.gradients.known import known_arrays
 from layercheck.gradients.products import name_product
 from layercheck.gradients.quotients import Array
@@ -47,13 +48,22 @@ def known_term(evidence: Evidence) -> Cause | None:
     lacking = np.where(e.wrong, -e.difference, 0.0)
     if e.right.any() and not e.wrong.all() and np.count_nonzero(e.wrong) < 4:
         return None
-    found = name_product(lacking, known_arrays(e), lacking != 0) or contraction(e, lacking)
+    found = (
+        name_product(lacking, known_arrays(e), lacking != 0)
+        or contraction(e, lacking)
+        or name_inner(lacking, e, lacking != 0)
+    )
     if found is None or not np.any(e.claimed):
         return None
+    broken = broken_invariance(evidence)
+    reading = (
+        f"; {broken.text}"
+        if broken is not None
+        else ": that term of a sum or of a product rule is missing (or has the wrong sign or factor)."
+    )
     return Cause(
         "missing-term",
-        f"numeric - analytic = {found} times the upstream gradient, at every entry: that term of "
-        "a sum or of a product rule is missing (or has the wrong sign or factor).",
+        f"numeric - analytic = {found} times the upstream gradient, at every entry{reading}",
         {"missing": str(found)},
     )
 
