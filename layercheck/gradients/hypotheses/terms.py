@@ -59,7 +59,7 @@ def known_term(evidence: Evidence) -> Cause | None:
     reading = (
         f"; {broken.text}"
         if broken is not None
-        else ": that term of a sum or of a product rule is missing, or has the wrong sign or factor."
+        else ": that term of a sum or of a product rule is missing or has the wrong sign or factor."
     )
     return Cause(
         "missing-term",
