@@ -19,7 +19,15 @@ from layercheck.gradients.directions import exact, gaussian
 from layercheck.gradients.precision import FLOAT64
 from layercheck.gradients.problem import Problem
 from layercheck.gradients.quotients import Array, Values
-from layercheck.gradients.slopes import Bools, Indices, Slopes, Spots, slopes, stay_nearby
+from layercheck.gradients.slopes import (
+    Bools,
+    Indices,
+    Slopes,
+    Spots,
+    repeated_slopes,
+    slopes,
+    stay_nearby,
+)
 from layercheck.gradients.structure import Blocks, is_confined, one_block
 
 STEPS = (2.0**-34, 2.0**-40)
@@ -179,6 +187,9 @@ def _along(
         beyond = found.judged & (excess > 0)
         found.beyond |= beyond
         certain = beyond & ~found.wrong
+        if certain.any():
+            again = repeated_slopes(problem, found.spots, v, step)
+            certain &= _excess(row, again.low, again.high, again.slack) > 0
         if not found.single and certain.any():
             certain = stay_nearby(problem, found.spots, v, step, certain, rng)
         found.wrong |= certain
@@ -238,7 +249,7 @@ def _directions(problem: Problem, rng: np.random.Generator) -> Iterator[Values]:
     constant = problem.within(np.full(problem.value.shape, problem.scale))
     normal = (gaussian(problem, rng) for _ in range(3))
     for v in (next(normal), next(normal), constant, np.abs(next(normal))):
-        yield exact(problem, v, STEPS[-1])
+        yield exact(problem, v, STEPS[-1] / 8)
 
 
 def _rows(

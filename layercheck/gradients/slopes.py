@@ -21,6 +21,7 @@ from layercheck.gradients.quotients import Array, Values
 Bools = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 
+_SHARES = (1.0, 0.875, 0.75, 0.625, 0.5)  # of a step, at which rounding differs and slopes do not
 _NOISE = 64.0  # rounding of a one-sided quotient, in units of eps (|z| + rms z) / h
 _BENT = 1e-5  # how far a smooth function may leave the slopes of its ends
 _AWAY = 4.0  # distance of the points nearby, in steps
@@ -86,6 +87,18 @@ def slopes(problem: Problem, spots: Spots, v: Values, step: float) -> Slopes:
     size = np.abs(base) + spots.repeated(problem.sizes)
     slack = _NOISE * problem.precision.eps * size / step + _BENT * (np.abs(rise) + np.abs(fall))
     return Slopes(rise, fall, slack)
+
+
+def repeated_slopes(problem: Problem, spots: Spots, v: Values, step: float) -> Slopes:
+    """Take the slopes at several steps; where they differ, rounding inside the layer is the slack.
+
+    What the layer rounds on the way may be far larger than its outputs: a sine of a large number.
+    """
+    taken = [slopes(problem, spots, v, share * step) for share in _SHARES]
+    rises, falls = (np.stack([getattr(t, side) for t in taken]) for side in ("rise", "fall"))
+    noise = np.ptp(rises, axis=0) + np.ptp(falls, axis=0)
+    slack = np.max([each.slack for each in taken], axis=0) + noise
+    return Slopes(np.median(rises, axis=0), np.median(falls, axis=0), slack)
 
 
 def stay_nearby(
