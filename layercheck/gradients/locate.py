@@ -10,7 +10,7 @@ import numpy.typing as npt
 from layercheck.gradients.differences import Plan
 from layercheck.gradients.directions import bounded, one_each, only
 from layercheck.gradients.problem import Problem
-from layercheck.gradients.residuals import Residuals, compare
+from layercheck.gradients.residuals import Residuals, compare, noise
 from layercheck.gradients.structure import Blocks, one_block
 from layercheck.outcome import Worst
 
@@ -48,14 +48,17 @@ def _measure(problem: Problem, flat: int, rng: np.random.Generator) -> tuple[Wor
     v = only(problem, flat, rng)
     found = compare(problem, one_block(problem), v)
     step = float(v.reshape(-1)[flat]) or 1.0
+    tolerance = float(found.tolerance)
+    if found.wrong:
+        tolerance += noise(problem, v, found.steps)
     worst = Worst(
         problem.index(flat),
         float(found.analytic) / step,
         float(found.numeric) / step,
         float(found.error) / abs(step),
-        float(found.tolerance) / abs(step),
+        tolerance / abs(step),
     )
-    return worst, bool(found.wrong)
+    return worst, not float(found.error) <= tolerance
 
 
 def sample(

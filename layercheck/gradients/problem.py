@@ -14,6 +14,7 @@ import numpy.typing as npt
 from layercheck.gradients.precision import Precision, precision_of
 from layercheck.gradients.quotients import Array, Values, to_real
 
+_JITTERS = 4
 AnyArray = npt.NDArray[Any]
 
 
@@ -81,6 +82,27 @@ class Problem:
         """The root mean square of each output."""
         flat = (z.reshape(-1) for z in self.outputs)
         return tuple(math.sqrt(float(np.einsum("i,i->", z, z)) / max(1, z.size)) for z in flat)
+
+    @cached_property
+    def jitter(self) -> tuple[Array, ...]:
+        """How far each output moves where all elements of the tensor move by their last bit.
+
+        No element of an output by less than the median: a few stay where they are by accident.
+        """
+        rng = np.random.default_rng(self.value.size)
+        most = [np.zeros(z.shape) for z in self.outputs]
+        with np.errstate(all="ignore"):
+            bit = np.spacing(np.abs(self.value))
+            for _ in range(_JITTERS):
+                moved = self.value + np.where(rng.random(bit.shape) < 0.5, -bit, bit)
+                found = self.evaluate(np.clip(moved, self.low, self.high))
+                for z, there, known in zip(self.outputs, found, most, strict=True):
+                    np.fmax(known, np.abs(np.subtract(there, z, dtype=np.float64)), out=known)
+        for known in most:
+            moved = known[known > 0]
+            if moved.size:
+                np.maximum(known, np.median(moved), out=known)
+        return tuple(most)
 
     def along(self, v: Values) -> Callable[[float], tuple[Values, ...]]:
         """The outputs as a function of t at value + t v."""

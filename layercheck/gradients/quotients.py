@@ -39,12 +39,15 @@ class Derivative:
         No step gave an acceptable bound: the output has a kink here, or is not finite nearby.
     evaluations : int
         Evaluations of the function that all derivatives of the call took together.
+    step : float
+        The step at which most of the elements were settled.
     """
 
     value: Array
     bound: Array
     flagged: npt.NDArray[np.bool_]
     evaluations: int
+    step: float = 1.0
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Output:
         self.bound: Array = np.zeros(0)
         self.open: Where = slice(0, self.base.size)
         self.shrinking = np.zeros(0, bool)
+        self.step, self._settled = 1.0, 0
 
     @property
     def count(self) -> int:
@@ -89,7 +93,7 @@ class Output:
         Without `acceptable` an element must be straight up to rounding.
         """
         reach, floor = self._judge(found, step, acceptable)
-        first = isinstance(self.open, slice)
+        first, count = isinstance(self.open, slice), self.count
         if first:
             self.value, self.bound = found.value, found.spread
         rest, shrinking = [], []
@@ -115,6 +119,8 @@ class Output:
             self.value[where], self.bound[where] = value, bound
         self.open = np.concatenate(rest) if rest else np.zeros(0, np.intp)
         self.shrinking = np.concatenate(shrinking) if shrinking else np.zeros(0, bool)
+        if count - self.count > self._settled:
+            self.step, self._settled = step, count - self.count
 
     def _judge(self, found: Measured, step: float, acceptable: float | None) -> tuple[float, float]:
         """Return the largest spread that is accepted, and the floor of the bounds.
@@ -186,6 +192,7 @@ class Output:
             self.bound.reshape(self.shape),
             flagged.reshape(self.shape),
             evaluations,
+            self.step,
         )
 
 

@@ -50,6 +50,8 @@ class Residuals:
     flagged : tuple of bool arrays, one an output
         Outputs that were left out because they lie on a kink.
     plan : Plan
+    steps : tuple of float, one an output
+        At which most of its elements were differentiated.
     stray : bool
         Outputs move that belong to no block: the structure is wrong.
     """
@@ -59,6 +61,7 @@ class Residuals:
     tolerance: Array
     flagged: tuple[npt.NDArray[np.bool_], ...]
     plan: Plan
+    steps: tuple[float, ...]
     stray: bool = False
 
     @cached_property
@@ -90,6 +93,7 @@ def compare(
     gradient, upstream = _without_kinks(problem, derivatives)
     stray = any(blocks.strays(k, d.value, d.bound) for k, d in enumerate(derivatives))
     flagged = tuple(derivative.flagged for derivative in derivatives)
+    steps = tuple(derivative.step for derivative in derivatives)
     with np.errstate(all="ignore"):
         numeric, tolerance = _numeric(problem, blocks, derivatives, upstream, plan)
         product = gradient * v
@@ -99,7 +103,24 @@ def compare(
         tolerance += size
     if problem.masked:
         flagged = tuple(np.logical_or(*pair) for pair in zip(flagged, problem.masked, strict=True))
-    return Residuals(analytic, numeric, tolerance, flagged, plan, stray)
+    return Residuals(analytic, numeric, tolerance, flagged, plan, steps, stray)
+
+
+def noise(problem: Problem, v: Values, steps: Sequence[float]) -> float:
+    """Bound what rounding inside the layer does to the differences along `v`.
+
+    What the layer computes on the way may be far larger than its outputs, and so its rounding. A
+    careful computation is as far off as its exact result is for inputs that differ by a last bit.
+    """
+    total = 0.0
+    with np.errstate(all="ignore"):
+        far = problem.evaluate(problem.value + v)
+        for z, there, jitter, dz, step in zip(
+            problem.outputs, far, problem.jitter, problem.upstream, steps, strict=True
+        ):
+            felt = np.where(there != z, dz * jitter / step, 0.0)
+            total += float(np.sum(np.square(felt)))
+    return _ROUNDING * math.sqrt(total)
 
 
 def _without_kinks(

@@ -23,6 +23,7 @@ Indices = npt.NDArray[np.intp]
 
 _SHARES = (1.0, 0.875, 0.75, 0.625, 0.5)  # of a step, at which rounding differs and slopes do not
 _NOISE = 64.0  # rounding of a one-sided quotient, in units of eps (|z| + rms z) / h
+_JITTER = 16.0  # the same in units of what a last bit of the tensor does, per h
 _BENT = 1e-5  # how far a smooth function may leave the slopes of its ends
 _AWAY = 4.0  # distance of the points nearby, in steps
 _PAIRS = 12  # of opposite points nearby; each finds the middle one of three ties in 2 of 3 cases
@@ -97,6 +98,7 @@ def repeated_slopes(problem: Problem, spots: Spots, v: Values, step: float) -> S
     taken = [slopes(problem, spots, v, share * step) for share in _SHARES]
     rises, falls = (np.stack([getattr(t, side) for t in taken]) for side in ("rise", "fall"))
     noise = np.ptp(rises, axis=0) + np.ptp(falls, axis=0)
+    noise += _JITTER * spots.of(problem.jitter) / (_SHARES[-1] * step)
     slack = np.max([each.slack for each in taken], axis=0) + noise
     return Slopes(np.median(rises, axis=0), np.median(falls, axis=0), slack)
 

@@ -308,6 +308,34 @@ def test_a_right_cosine_of_large_numbers_is_not_accused(around):
                 input_gradient(case, "x")
 
 
+class SineOfSquares:
+    """Its inner values reach 50,000, and so does their rounding."""
+
+    def predict(self, x):
+        return np.sin(20 * x**2)
+
+    def backward(self, x, z, dz, memory):
+        return dz * 40 * x * np.cos(20 * x**2)
+
+
+class Triangle:
+    """A triangle wave with a period far below the size of x."""
+
+    def predict(self, x):
+        return np.abs(np.mod(x / 0.1, 2) - 1)
+
+    def backward(self, x, z, dz, memory):
+        return dz * np.sign(np.mod(x / 0.1, 2) - 1) / 0.1
+
+
+@pytest.mark.parametrize("layer", [SineOfSquares, Triangle])
+@pytest.mark.parametrize("around", [(-50.0, 50.0), (10.0, 11.0)], ids=str)
+def test_rounding_inside_a_right_layer_is_not_taken_for_a_mistake(layer, around):
+    for seed in range(4):
+        with contextlib.suppress(Inconclusive):
+            input_gradient(make_case(layer, "CB:7,9", seed=seed, ranges={"x": around}), "x")
+
+
 def test_a_wrong_cosine_of_large_numbers_is_accused():
     near, far = (
         finding_of(input_gradient, make_case(Sine, "CB:5,4", ranges={"x": around}), "x")
