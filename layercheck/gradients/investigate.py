@@ -12,6 +12,7 @@ from layercheck.gradients.directions import gaussian
 from layercheck.gradients.evidence import Evidence
 from layercheck.gradients.gathering import Other, gather
 from layercheck.gradients.hypotheses import (
+    bilinear,
     claims,
     conjugates,
     constants,
@@ -58,6 +59,7 @@ EXACT: tuple[Rule, ...] = (
     indices.constant_region,
     reductions.wrong_axis,
     reductions.one_for_all,
+    bilinear.transposed_product,
     reductions.missing_cross_terms,
     reductions.missing_sum,
     scattered.taken_elsewhere,

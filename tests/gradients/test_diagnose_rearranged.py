@@ -192,3 +192,60 @@ def test_values_of_an_input_at_other_places_are_shifted():
 
     assert cause.id == "shifted"
     assert diagnosed(Product, "a=SB:5,4", "b=SB:5,4", of="input:b").cause is None
+
+
+class Scores:
+    """z = tanh(q k') v for each observation, on BTC."""
+
+    def predict(self, q, k, v):
+        return np.tanh(q @ k.swapaxes(1, 2)) @ v
+
+    def of_keys(self, ds, q):
+        return ds.swapaxes(1, 2) @ q
+
+    def of_queries(self, ds, k):
+        return ds @ k
+
+    def backward(self, q, k, v, z, dz, memory):
+        a = np.tanh(q @ k.swapaxes(1, 2))
+        ds = dz @ v.swapaxes(1, 2) * (1 - a**2)
+        return self.of_queries(ds, k), self.of_keys(ds, q), a.swapaxes(1, 2) @ dz
+
+
+class KeysNotTransposed(Scores):
+    def of_keys(self, ds, q):
+        return ds @ q
+
+
+class QueriesTransposed(Scores):
+    def of_queries(self, ds, k):
+        return ds.swapaxes(1, 2) @ k
+
+
+class KeysOfKeys(Scores):
+    def backward(self, q, k, v, z, dz, memory):
+        dq, _, dv = super().backward(q, k, v, z, dz, memory)
+        a = np.tanh(q @ k.swapaxes(1, 2))
+        return dq, (dz @ v.swapaxes(1, 2) * (1 - a**2)) @ k, dv
+
+
+QKV = ("q=BTC:2,4,3", "k=BTC:2,4,3", "v=BTC:2,4,5")
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "array"), [(KeysNotTransposed, "k", "q"), (QueriesTransposed, "q", "k")]
+)
+def test_scores_that_are_not_transposed_are_named(layer, name, array):
+    cause = cause_of(layer, *QKV, of=f"input:{name}")
+
+    assert cause.id == "transposed"
+    assert cause.evidence["array"] == array
+
+
+def test_scores_that_multiply_another_array_are_not_transposed():
+    assert "transposed" not in ids_of(KeysOfKeys, *QKV, of="input:k")
+
+
+@pytest.mark.parametrize("name", ["q", "k", "v"])
+def test_scores_that_are_right_have_no_cause(name):
+    assert cause_of(Scores, *QKV, of=f"input:{name}") is None

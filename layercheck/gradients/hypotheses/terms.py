@@ -55,7 +55,7 @@ def known_term(evidence: Evidence) -> Cause | None:
     )
     if found is None or not np.any(e.claimed):
         return None
-    broken = broken_invariance(evidence)
+    broken = None if evidence.where else broken_invariance(evidence)
     reading = (
         f"; {broken.text}"
         if broken is not None
