@@ -26,7 +26,7 @@ from layercheck.suites.agreement import (
 from layercheck.suites.batch_gradients import input_gradients_independent
 from layercheck.suites.batch_learnables import learnable_gradients_additive
 from layercheck.suites.batch_parts import (
-    INTENDED,
+    APART,
     assemble,
     leak,
     outputs_of,
@@ -115,7 +115,7 @@ def _require_not_moved(case: Case, mode: Mode) -> None:
                 "inputs stayed the same",
                 source=source_of_pass(case, mode),
                 cause=cause,
-                fix=INTENDED.format("B!"),
+                fix=APART,
             )
 
 

@@ -29,7 +29,7 @@ from layercheck.suites.batch_backward import (
     mean_instead_of_sum,
 )
 from layercheck.suites.batch_parts import (
-    INTENDED,
+    APART_BACKWARD,
     assemble,
 )
 from layercheck.tolerances import tolerance
@@ -89,9 +89,7 @@ def _fail_inputs(
         "in the batch than in a part of it.",
         source=case.subject.sources.get("backward"),
         cause=cause or _upstream_leak(case, number, axis),
-        fix="Divide by nothing in backward(), and reduce over no B."
-        if cause
-        else INTENDED.format("B"),
+        fix="Divide by nothing in backward(), and reduce over no B." if cause else APART_BACKWARD,
         **differs.evidence,
     )
 
@@ -124,7 +122,7 @@ def _require_upstream_apart(case: Case, whole: Gradients) -> None:
                 "that depends on the upstream gradients of others.",
                 source=case.subject.sources.get("backward"),
                 cause=cause,
-                fix=INTENDED.format("B"),
+                fix=APART_BACKWARD,
             )
 
 

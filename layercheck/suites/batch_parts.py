@@ -24,6 +24,14 @@ from layercheck.suites.evidence import line_of_error, sizes, source_of_error, so
 from layercheck.verdict import Skipped, fail, skip
 
 INTENDED = "Where observations are meant to influence each other, say so: --declare mixes={}."
+APART = (
+    "Take no mean over B, index no single observation; to predict, use the statistics that "
+    "training collected. " + INTENDED.format("B!")
+)
+APART_BACKWARD = (
+    "Reduce the gradient of an input over no B, and update nothing before it is computed. "
+    + INTENDED.format("B")
+)
 
 
 def require_batch(case: Case) -> int:

@@ -21,7 +21,7 @@ from layercheck.suites.agreement import (
     output_pairs,
     passes,
 )
-from layercheck.suites.batch_parts import INTENDED, fail_to_run, leak, require_batch
+from layercheck.suites.batch_parts import APART, fail_to_run, leak, require_batch
 from layercheck.suites.evidence import output_name, sizes, source_of_pass, tensors
 from layercheck.verdict import Passed, Skipped, fail
 
@@ -185,6 +185,6 @@ def _require_same(case: Case, many: Evaluation, few: Evaluation, part: Point, mo
         f"{np.shape(many.outputs[differs.pair.number])[axis]} than in a batch of {size}.",
         source=source_of_pass(case, mode),
         cause=leak(case, mode, min(observation, (case.batch_size or 1) - 1)),
-        fix=INTENDED.format("B!"),
+        fix=APART,
         **differs.evidence,
     )
