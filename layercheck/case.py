@@ -189,7 +189,7 @@ class Case:
         if integers is not None:
             return integer_values(layout.shape, *integers, np.random.default_rng(seeds))
         values = remembered_values(layout.shape, *self.range_of(position, draw), seeds)
-        return values.astype(self.dtype)
+        return values.astype(self.dtype, copy=False)
 
     def _given(self, data: np.ndarray, layout: Layout) -> np.ndarray:
         axis = layout.axis("B")

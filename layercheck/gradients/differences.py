@@ -35,7 +35,8 @@ from layercheck.gradients.quotients import (
 )
 
 _KINKED = 1e-3  # relative spread of an element that is bent
-_WORTH = 64  # spread over rounding that makes a smaller step worth its evaluations
+_WORTH = 64  # spread over rounding that makes a smaller step worth its evaluations, if it is
+_SMALL = 2.0**-24  # over the derivative already
 _SMOOTH = 0.75  # share of open outputs that is smooth where kinks are not what keeps them open
 _RARE = 2.0**-16  # share of outputs at kinks that does not make larger steps a waste
 
@@ -202,9 +203,9 @@ def _explore(work: _Work) -> tuple[_Work, Plan]:
     if work.precision.eps < FLOAT32.eps and _rounds(work, found, step):
         return _explore(work.at(FLOAT32))
     del found  # as large as the outputs
-    found, step = _best_triple(work)
+    found, step, best = _best_triple(work)
     _follow_triples(work, found, step)
-    return work, Plan(step, 0.0, work.precision)
+    return work, Plan(best, 0.0, work.precision)
 
 
 def _follow_pairs(work: _Work, largest: float, found: dict[int, Measured] | None = None) -> float:
@@ -219,13 +220,13 @@ def _follow_pairs(work: _Work, largest: float, found: dict[int, Measured] | None
         if step < steps[0] and work.shrinking_share > _SMOOTH:
             worth = steps[0]
         if not worth and work.open_share <= _RARE:
-            worth = step
+            worth = max(step, work.precision.begin)
         if done:
             return worth
         found = None
     worth = worth or steps[0]
     kinks = [output.set_aside(~output.shrinking) for output in work.outputs]
-    for step in work.within(work.precision.ladder[0], work.precision.fine):
+    for step in work.within(work.precision.ladder[1], work.precision.fine):
         if not work.active:
             break
         work.settle(*_triple(work, step), work.precision.acceptable)
@@ -251,18 +252,29 @@ def _follow_triples(work: _Work, found: dict[int, Measured], step: float) -> Non
         work.settle(found, finest, acceptable)
 
 
-def _best_triple(work: _Work) -> tuple[dict[int, Measured], float]:
-    """Search the step at which curvature and rounding blur the derivative equally."""
-    largest, *smaller = work.within(*work.precision.ladder)
-    best = _triple(work, largest)
-    for step in smaller:
-        if _balanced(work, *best):
+def _best_triple(work: _Work) -> tuple[dict[int, Measured], float, float]:
+    """Search the step at which curvature and rounding blur the derivative equally.
+
+    Return the last triple and its step, and the best step, which may be the one before: two
+    triples are not held at once.
+    """
+    ladder = work.within(*work.precision.ladder)
+    start = min(1, len(ladder) - 1)
+    found, step = _triple(work, ladder[start])
+    best, blur = step, _blur(work, found, step)
+    for way in (1, -1):  # smaller, since curvature blurs; larger where noise does
+        for other in ladder[start + 1 :] if way > 0 else ladder[:start][::-1]:
+            if _balanced(work, found, step):
+                return found, step, best
+            found.clear()
+            found, step = _triple(work, other)
+            before, blur = blur, min(blur, _blur(work, found, step))
+            if blur == before:
+                break
+            best = step
+        if best != ladder[start]:
             break
-        other = _triple(work, step)
-        if _blur(work, *other) >= _blur(work, *best):
-            break
-        best = other
-    return best
+    return found, step, best
 
 
 def _rounds(work: _Work, found: dict[int, Measured], step: float) -> bool:
@@ -294,13 +306,16 @@ def _straight(work: _Work, found: dict[int, Measured], step: float) -> bool:
 
 def _balanced(work: _Work, found: dict[int, Measured], step: float) -> bool:
     """Whether a smaller step is not worth its evaluations."""
-    return all(spread <= _WORTH * rounding for _, spread, rounding in work.means(found, step))
+    return all(
+        spread <= 8 * rounding or (spread <= _WORTH * rounding and spread <= _SMALL * size)
+        for size, spread, rounding in work.means(found, step)
+    )
 
 
 def _blur(work: _Work, found: dict[int, Measured], step: float) -> float:
     """The worst relative bound, over the outputs, of all elements together."""
-    blurs = [(s + r) / max(v, s + r) for v, s, r in work.means(found, step)]
-    return max(blurs, default=0.0)
+    means = work.means(found, step)
+    return max((min(1.0, (s + r) / v) if v else 1.0 for v, s, r in means), default=0.0)
 
 
 def _rms(values: Values) -> float:

@@ -18,8 +18,11 @@ class Precision:
         Spacing of 1.0 in the least precise dtype that the values pass through.
     pairs : tuple of float
         Steps of the pairs, largest first, in which straight outputs are sought.
+    begin : float
+        No later direction begins at a smaller pair: two are needed to tell bent from kinked, and
+        rounding blurs small ones.
     ladder : tuple of float
-        Steps of the triples for smooth functions, largest first.
+        Steps of the triples for smooth functions, largest first; the second is tried first.
     fine, finest : float
         A triple, then a pair, for the outputs that are bent within the larger steps.
     nearby : float
@@ -30,6 +33,7 @@ class Precision:
 
     eps: float
     pairs: tuple[float, ...]
+    begin: float
     ladder: tuple[float, ...]
     fine: float
     finest: float
@@ -45,7 +49,8 @@ class Precision:
 FLOAT64 = Precision(
     eps=2.0**-52,
     pairs=(2.0**-3, 2.0**-11, 2.0**-18, 2.0**-22),
-    ladder=(2.0**-8, 2.0**-11, 2.0**-15),
+    begin=2.0**-18,
+    ladder=(2.0**-5, 2.0**-8, 2.0**-11, 2.0**-15),
     fine=2.0**-15,
     finest=2.0**-22,
     nearby=2.0**-18,
@@ -54,7 +59,8 @@ FLOAT64 = Precision(
 FLOAT32 = Precision(
     eps=2.0**-23,
     pairs=(2.0**-2, 2.0**-5, 2.0**-8),
-    ladder=(2.0**-3, 2.0**-5, 2.0**-6),
+    begin=2.0**-2,
+    ladder=(2.0**-1, 2.0**-3, 2.0**-5, 2.0**-6),
     fine=2.0**-6,
     finest=2.0**-9,
     nearby=2.0**-6,
