@@ -38,6 +38,7 @@ _KINKED = 1e-3  # relative spread of an element that is bent
 _WORTH = 64  # spread over rounding that makes a smaller step worth its evaluations, if it is
 _SMALL = 2.0**-24  # over the derivative already
 _SMOOTH = 0.75  # share of open outputs that is smooth where kinks are not what keeps them open
+_NOISY = 0.9  # share of moving outputs that stay open from which the others are so as well
 _RARE = 2.0**-16  # share of outputs at kinks that does not make larger steps a waste
 
 Function = Callable[[float], Sequence[npt.NDArray[np.generic]]]
@@ -109,7 +110,8 @@ def directional_derivative(
                 _follow_pairs(work, plan.pair)
             else:
                 _follow_triples(work, *_triple(work, plan.triple))
-    return tuple(output.result(work.evaluations) for output in work.outputs), plan
+    noisy = work.is_noisy
+    return tuple(output.result(work.evaluations, noisy) for output in work.outputs), plan
 
 
 class _Work:
@@ -147,6 +149,12 @@ class _Work:
     def active(self) -> list[int]:
         """The outputs that have open elements."""
         return [k for k, output in enumerate(self.outputs) if output.count]
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether so few of the moving elements were settled that it may be by chance."""
+        left = sum(output.count for output in self.outputs)
+        return left > 0 and left > _NOISY * sum(output.moving for output in self.outputs)
 
     @property
     def open_share(self) -> float:

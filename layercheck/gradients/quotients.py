@@ -182,9 +182,14 @@ class Output:
         if isinstance(self.open, np.ndarray):
             self.open = np.concatenate([self.open, indices])
 
-    def result(self, evaluations: int) -> Derivative:
-        """What is known now; elements that are still open are flagged."""
-        flagged = np.zeros(self.base.size, bool)
+    @property
+    def moving(self) -> int:
+        """How many elements have a derivative that is not zero."""
+        return int(np.count_nonzero(self.value))
+
+    def result(self, evaluations: int, noisy: bool) -> Derivative:
+        """What is known now; elements that are still open are flagged, all that move if noisy."""
+        flagged = self.value != 0 if noisy else np.zeros(self.base.size, bool)
         if self.base.size:
             flagged[self.open] = True
         return Derivative(
