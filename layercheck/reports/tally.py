@@ -117,12 +117,18 @@ def _verified_text(results: list[Result]) -> str:
     total, done = sum(part.of for part in parts), sum(part.elements for part in parts)
     right = all(result.outcome is Outcome.PASSED for result in results)
     passes = f" in {calls.forward:,} forward and {calls.backward:,} backward passes"
+    alone, in_blocks = (
+        sum(part.individually for part in parts),
+        sum(part.in_blocks for part in parts),
+    )
+    how = " individually" if alone == done else " in blocks" if in_blocks == done else ""
     details = [
-        f"{done:,} of {total:,} gradient elements {'verified' if right else 'compared'}"
+        f"{done:,} of {total:,} gradient elements {'verified' if right else 'compared'}{how}"
         f"{passes if calls.forward else ''}"
     ]
     for count, what in (
-        (sum(part.in_blocks for part in parts), "in blocks"),
+        (0 if how else alone, "individually"),
+        (0 if how else in_blocks, "in blocks"),
         (sum(part.at_kinks for part in parts), "at kinks"),
         (sum(part.not_adjudicated for part in parts), "not adjudicated"),
     ):
