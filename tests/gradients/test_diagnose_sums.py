@@ -230,5 +230,12 @@ def test_some_of_many_connections_are_missing_terms():
     claimed[[0, 1, 2, 3, 3, 4], [1, 3, 0, 2, 5, 4]] = 0
     cause = cause_of(linear(matrix(5, 6), claimed), "CB:6,7")
 
-    assert cause.id in ("missing-term", "missing-sum")
-    assert "right" in cause.text or "missing" in cause.text
+    assert cause.id == "missing-term"
+    assert "no contribution in backward()" in cause.text
+
+
+def test_connections_that_are_missing_among_wrong_ones_name_no_term():
+    claimed = matrix(5, 6, 1).copy()
+    claimed[3, 2] = 0
+
+    assert "missing-term" not in ids_of(linear(matrix(5, 6), claimed), "CB:6,7")

@@ -168,7 +168,9 @@ def _smallest_axes(e: Evidence, one: Bools, other: Bools) -> list[int] | None:
 def local_factor(evidence: Evidence) -> Cause | None:
     """The ratio is not known, but it depends on fewer axes than the Jacobian."""
     e = evidence.merged
-    where, quotient = _quotient(e)
+    where: Bools = e.wrong & (np.abs(np.nan_to_num(e.true)) > 8 * e.bound)
+    with np.errstate(all="ignore"):
+        quotient = np.where(where, e.claimed / e.true, 0.0)
     alone = e.wrong & ~where & (np.abs(np.nan_to_num(e.difference)) > 1e-6 * e.scale)
     if alone.any() or np.count_nonzero(where) < 6:
         return None

@@ -171,7 +171,8 @@ def fewer_connections(evidence: Evidence) -> Cause | None:
     total = int(np.count_nonzero(true))
     if not e.sided("output") and not e.sided("tensor"):
         return None
-    if lost.any() and not extra.any():
+    mostly = 2 * int(np.count_nonzero(lost)) >= int(np.count_nonzero(e.wrong))
+    if lost.any() and mostly and not extra.any():
         return Cause(
             "missing-term",
             f"{np.count_nonzero(lost)} of the {total} pairs of an output and an element that "
