@@ -3,7 +3,8 @@
     python -m tests.benchmarks.engine [LAYER ...]
 
 Counts are forwards, and do not depend on the machine; times are ratios within this run. Memory is
-the growth of the peak of a fresh process while the whole suite runs, over the bytes of the inputs.
+what the whole suite adds to the peak of a fresh process, over the bytes of the inputs, beyond what
+one forward and one backward of the layer take alone (in parentheses).
 Limits are in brackets; a figure beyond its limit has a star.
 """
 
@@ -107,22 +108,32 @@ def peak():
 
 
 def memory(name):
-    """Return by how much the peak grows over the gradients suite, over the bytes of the inputs."""
+    """Return what the peak grows by for one pass, and for the suite, over the inputs' bytes."""
     make, *layouts = LAYERS[name]
     sizes = [layercheck.Layout.parse(text.rpartition("=")[2]) for text in layouts]
     small = [layout.with_size("B", 2) for layout in sizes]
     names = [text.rpartition("=")[0] for text in layouts]
     named = [f"{n}={each}" if n else str(each) for n, each in zip(names, small, strict=True)]
     layercheck.check_layer(make(), *named, only=("gradients",), dtypes=("float64",))
-    before = peak()
+    before, size = peak(), sum(8 * np.prod(layout.shape) for layout in sizes)
+    one_pass(make, layouts)
+    alone = peak() - before
     layercheck.check_layer(make(), *layouts, only=("gradients",), dtypes=("float64",))
-    return (peak() - before) / sum(8 * np.prod(layout.shape) for layout in sizes)
+    return alone / size, (peak() - before) / size
+
+
+def one_pass(make, layouts):
+    """Run forward and backward once."""
+    case = make_case(make, *layouts)
+    evaluation = case.evaluate(case.point())
+    case.pull_back(evaluation, case.upstream(evaluation.outputs))
 
 
 def memory_of(name):
     """The same in a fresh process."""
     command = [sys.executable, "-m", "tests.benchmarks.engine", "--memory", name]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return tuple(map(float, told.split()))
 
 
 def against(figure, limit, digits=0):
@@ -134,6 +145,7 @@ def against(figure, limit, digits=0):
 def line(name, used):
     """One layer: counts, what they show, time and memory."""
     make, *layouts = LAYERS[name]
+    alone, whole = used
     blocks = cost(make, *layouts, budget=0)
     usual = cost(make, *layouts)
     limit = TIMES.get(name, 40 if usual.forward > SLOW else 100)
@@ -146,7 +158,7 @@ def line(name, used):
         f"{usual.in_blocks:>11,}",
         f"{usual.error:>9.0e}",
         f"{against(usual.ratio, limit):>10}",
-        f"{against(used, MEMORY):>8}",
+        f"{against(whole - alone, MEMORY):>8} ({alone:.0f})",
     )
     return " ".join(cells)
 
@@ -169,14 +181,14 @@ def growth():
 
 def main():
     if sys.argv[1:2] == ["--memory"]:
-        sys.stdout.write(f"{memory(sys.argv[2]):.1f}")
+        sys.stdout.write("{:.1f} {:.1f}".format(*memory(sys.argv[2])))
         return
     names = sys.argv[1:] or list(LAYERS)
     # Before this process grows: on Linux a new process inherits the peak of the one it comes from.
     used = [memory_of(name) for name in names]
     sys.stdout.write(HEADER + "\n")
-    for name, ratio in zip(names, used, strict=True):
-        sys.stdout.write(line(name, ratio) + "\n")
+    for name, grown in zip(names, used, strict=True):
+        sys.stdout.write(line(name, grown) + "\n")
         sys.stdout.flush()
     if not sys.argv[1:]:
         sys.stdout.write("\n" + "\n".join(growth()) + "\n")
