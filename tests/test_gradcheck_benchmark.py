@@ -27,10 +27,10 @@ def test_without_torch_the_benchmark_says_so_and_exits_2():
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_has_bugs_to_plant(name):
-    base, bugs = gradcheck.entries(name)
+    base, bugs = gradcheck.entries(name, SMALL)
 
     assert base.name == name
-    assert len(bugs) == gradcheck.BUGS_OF_EACH
+    assert len(bugs) == gradcheck.BUGS_OF_EACH[SMALL]
     assert all(bug.base == name for bug in bugs)
 
 
@@ -39,7 +39,7 @@ def test_layercheck_accepts_a_layer_and_finds_its_bugs(tool):
     found = gradcheck.measured("softmaxes.Softmax", gradcheck.TINY, tool)
 
     assert not found["alarm"]
-    assert len(found["found"]) == found["planted"] == gradcheck.BUGS_OF_EACH
+    assert len(found["found"]) == found["planted"] == gradcheck.BUGS_OF_EACH[SMALL]
     assert found["seconds"] > 0
 
 
