@@ -184,6 +184,11 @@ def main():
         sys.stdout.write("{:.1f} {:.1f}".format(*memory(sys.argv[2])))
         return
     names = sys.argv[1:] or list(LAYERS)
+    unknown = [name for name in names if name not in LAYERS]
+    if unknown:
+        sys.exit(
+            f"There is no layer {unknown[0]!r}. The layers are {', '.join(map(repr, LAYERS))}."
+        )
     # Before this process grows: on Linux a new process inherits the peak of the one it comes from.
     used = [memory_of(name) for name in names]
     sys.stdout.write(HEADER + "\n")
