@@ -14,17 +14,14 @@ from layercheck.gradients.residuals import Residuals, compare, noise
 from layercheck.gradients.structure import Blocks, one_block
 from layercheck.outcome import Worst
 
+_EACH = 4  # wrong elements that are looked for in each block
 _SAMPLES = 6  # positions in a block that are tried one by one before it is bisected
 
 
-def confirm(problem: Problem, candidates: Sequence[int], rng: np.random.Generator) -> Worst | None:
-    """Move candidates alone, trusting no structure; return the worst of those that are wrong."""
-    worst: Worst | None = None
-    for flat in candidates:
-        found = _alone(problem, flat, rng)
-        if found is not None and (worst is None or found.error > worst.error):
-            worst = found
-    return worst
+def confirm(problem: Problem, candidates: Sequence[int], rng: np.random.Generator) -> list[Worst]:
+    """Move candidates alone, trusting no structure; return those that are wrong, worst first."""
+    tried = (_alone(problem, flat, rng) for flat in dict.fromkeys(candidates))
+    return sorted((one for one in tried if one is not None), key=lambda one: -one.error)
 
 
 def _alone(problem: Problem, flat: int, rng: np.random.Generator) -> Worst | None:
@@ -63,19 +60,25 @@ def _measure(problem: Problem, flat: int, rng: np.random.Generator) -> tuple[Wor
 
 def sample(
     problem: Problem, blocks: Blocks, failing: Residuals, plan: Plan, rng: np.random.Generator
-) -> list[int]:
-    """Try some positions of every block one by one; return the wrong elements, worst first."""
+) -> tuple[list[int], bool]:
+    """Try some positions of every block one by one; return the wrong elements, worst first.
+
+    Return whether they are few as well: most of what was tried in failing blocks is right.
+    """
     shape = problem.value.shape
     size = blocks.size(shape)
     positions = set(rng.integers(0, size, _SAMPLES - 1).tolist())
     positions.add(_largest(problem, blocks, failing))
     found: list[tuple[float, int]] = []
+    wrong = 0
     for position in sorted(positions):
         residuals = compare(problem, blocks, one_each(problem, blocks, position, rng), plan)
         rows = worst_rows(residuals)
+        wrong += int(np.count_nonzero(residuals.wrong))
         flat = flat_indices(blocks, shape, position, rows)
         found += zip(residuals.error.reshape(-1)[rows].tolist(), flat.tolist(), strict=True)
-    return [flat for _, flat in sorted(found, reverse=True)]
+    tried = len(positions) * int(np.count_nonzero(failing.wrong))
+    return [flat for _, flat in sorted(found, reverse=True)], 2 * wrong <= tried
 
 
 def worst_rows(residuals: Residuals, most: int = 3) -> npt.NDArray[np.intp]:
@@ -111,14 +114,36 @@ def _largest(problem: Problem, blocks: Blocks, failing: Residuals) -> int:
 def bisect(
     problem: Problem,
     blocks: Blocks,
-    failing: npt.NDArray[np.bool_],
+    known: Sequence[int],
     plan: Plan,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Halve every failing block at once until one element of each is left."""
+    """Find wrong elements of every block beside the known ones, one after the other."""
+    found: list[int] = []
+    for _ in range(_EACH):
+        v = bounded(problem, problem.value.shape, rng)
+        v.reshape(-1)[[*known, *found]] = 0.0
+        rows = np.flatnonzero(compare(problem, blocks, problem.within(v), plan).wrong)
+        if not rows.size:
+            break
+        found += _halve(problem, blocks, rows, [*known, *found], plan, rng)
+    return found
+
+
+def _halve(
+    problem: Problem,
+    blocks: Blocks,
+    rows: npt.NDArray[np.intp],
+    known: list[int],
+    plan: Plan,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Halve the blocks numbered `rows` at once, known elements at rest, until one is left of each.
+
+    Directions are bounded away from zero: a small number would hide the wrong element of a half.
+    """
     shape = problem.value.shape
     size = blocks.size(shape)
-    rows = np.flatnonzero(failing)
     low, high = np.zeros(rows.size, int), np.full(rows.size, size)
     while np.any(high - low > 1):
         middle = (low + high + 1) // 2
@@ -126,8 +151,9 @@ def bisect(
         places = np.arange(size)
         chosen = (places >= low[:, None]) & (places < middle[:, None])
         table[rows] = np.where(chosen, bounded(problem, chosen.shape, rng), 0.0)
-        v = problem.within(blocks.untable(table, shape).astype(np.float64, copy=False))
-        wrong = compare(problem, blocks, v, plan).wrong.reshape(-1)[rows]
+        v = np.array(blocks.untable(table, shape), np.float64, order="C")
+        v.reshape(-1)[known] = 0.0
+        wrong = compare(problem, blocks, problem.within(v), plan).wrong.reshape(-1)[rows]
         low, high = np.where(wrong, low, middle), np.where(wrong, middle, high)
         low = np.minimum(low, high - 1)
     return [

@@ -25,6 +25,7 @@ from layercheck.gradients.windows import Structure
 from layercheck.outcome import Verified, Worst
 
 _CONFIRMED = 3  # candidates that are looked at alone before an accusation
+_BISECTED = 12  # the same where each was searched for
 _ROUGH = (
     "{:,} of {:,} outputs are not smooth at any step: the layer is noisy, or has kinks everywhere "
     "here. Other values (--range, --data) may help."
@@ -52,6 +53,8 @@ class Verification:
     failed : bool
     wrong : int or None
         How many elements are wrong, where all were seen one by one.
+    others : tuple of indices
+        Other elements that were looked at alone and are wrong.
     inconclusive : str or None
         Why the gradient could not be judged.
     is_zero : bool
@@ -71,6 +74,7 @@ class Verification:
     worst: Worst | None = None
     failed: bool = False
     wrong: int | None = None
+    others: tuple[tuple[int, ...], ...] = ()
     inconclusive: str | None = None
     is_zero: bool = False
     structure: Structure | None = None
@@ -138,18 +142,21 @@ def _located(problem: Problem, survey: Survey, rng: np.random.Generator) -> Veri
     """Trace a failure to an element that is wrong on its own; None where none is."""
     if survey.one_by_one or survey.failing is None:
         ranked = [flat for _, flat in sorted(survey.candidates, reverse=True)]
-        worst = confirm(problem, ranked[:_CONFIRMED], rng)
+        found = confirm(problem, ranked[:_CONFIRMED], rng)
     else:
-        plan = survey.failing.plan
-        ranked = sample(problem, survey.structure.blocks, survey.failing, plan, rng)
-        worst = confirm(problem, ranked[:_CONFIRMED], rng)
-        if worst is None:
-            ranked = bisect(problem, survey.structure.blocks, survey.failing.wrong, plan, rng)
-            worst = confirm(problem, ranked[:_CONFIRMED], rng)
-    if worst is None:
+        plan, blocks = survey.failing.plan, survey.structure.blocks
+        ranked, few = sample(problem, blocks, survey.failing, plan, rng)
+        if few:
+            more = bisect(problem, blocks, ranked, plan, rng)
+            found = confirm(problem, [*ranked, *more][:_BISECTED], rng)
+        else:
+            found = confirm(problem, ranked[:_CONFIRMED], rng)
+    if not found:
         return None
     wrong = None if survey.wrong is None else int(np.count_nonzero(survey.wrong))
-    return Verification(_verified(problem, survey), worst, failed=True, wrong=wrong)
+    others = tuple(one.index for one in found[1:])
+    verified = _verified(problem, survey)
+    return Verification(verified, found[0], failed=True, wrong=wrong, others=others)
 
 
 def conclude(
@@ -256,7 +263,7 @@ def _untraced(problem: Problem, survey: Survey, rng: np.random.Generator) -> Ver
 def _not_finite(problem: Problem, size: int, rng: np.random.Generator) -> Verification:
     """The gradient holds NaN or infinity although the outputs are finite."""
     bad = np.flatnonzero(~np.isfinite(problem.gradient.reshape(-1)))
-    worst = confirm(problem, bad[:1].tolist(), rng)
+    worst = next(iter(confirm(problem, bad[:1].tolist(), rng)), None)
     wrong = bad.size if not problem.is_complex else np.unique(bad // 2).size
     method = "elements that are not finite"
     return Verification(

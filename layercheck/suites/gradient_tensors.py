@@ -22,6 +22,7 @@ _AT_KINK = Cause(
     "one-sided-at-kink",
     "forward() has a kink here, and the gradient lies outside the slopes on both sides of it.",
 )
+_NAMED = 3  # other wrong elements that are listed
 _SIDES = ("the slope of the lower side", "that of the upper side", "one in between")
 
 
@@ -78,7 +79,8 @@ def _finding(one: _Answer, tensor: Tensor) -> Finding:
     t, found = one.trial, one.found
     size = int(np.size(tensor.value))
     wrong = found.wrong or count_wrong(t, tensor)
-    count = f"{wrong:,} of {size:,} elements" if wrong else f"some of {size:,} elements"
+    least = f"at least {1 + len(found.others)}" if found.others else "some"
+    count = f"{wrong:,}" if wrong else least
     worst = found.worst
     place = "" if worst is None else f"; worst at {tensor.where(worst.index)}"
     if worst is not None and not worst.index and size > 1:
@@ -89,14 +91,22 @@ def _finding(one: _Answer, tensor: Tensor) -> Finding:
     regime = (f"at {t.regime}: {sizes(t.case, t.point.layouts)}",) if t.regime else ()
     return Finding(
         f"backward() returns a wrong gradient for {tensor.title}.",
-        where=count + place,
+        where=f"{count} of {size:,} elements{place}",
         source=source_of_backward(t.case),
-        details=(*regime, *known.facts),
+        details=(*regime, *(() if wrong else _others(found, tensor)), *known.facts),
         worst=worst,
         wrong=wrong,
         cause=known.cause,
         other_causes=known.others,
     )
+
+
+def _others(found: Verification, tensor: Tensor) -> tuple[str, ...]:
+    """Name other wrong elements."""
+    if not found.others:
+        return ()
+    places = "; ".join(tensor.where(index) for index in found.others[:_NAMED])
+    return (f"also wrong: {places}{'; ...' if len(found.others) > _NAMED else ''}",)
 
 
 def _summed(draws: list[Verified], others: list[Verified]) -> Verified:

@@ -78,6 +78,29 @@ def test_one_element_wrong_by_a_thousandth_is_found_and_shown(name):
             assert found.wrong == 1
 
 
+@pytest.mark.parametrize("name", ["DENSE", "BATCH_NORM", "SOFTMAX", "MLP"])
+def test_several_wrong_elements_of_one_block_are_all_shown(name):
+    tensors = tensors_of(name, np.random.default_rng(3), (9, 8, 7, 12))
+    problem = pose(PAIRS[name], tensors, 0, np.random.default_rng(0))
+    right = np.abs(problem.gradient).reshape(-1)
+    chosen = np.argsort(right)[-4:][::-1]  # in one block, or in four
+    indices = [tuple(int(i) for i in np.unravel_index(flat, tensors[0].shape)) for flat in chosen]
+
+    def change(gradient, *_):
+        gradient = gradient.copy()
+        for number, index in enumerate(indices):
+            gradient[index] *= 1.01 + number
+        return gradient
+
+    found, _ = run(spoiled(PAIRS[name], 0, change), tensors, 0, budget=0)
+
+    assert found.failed
+    if found.wrong is None:
+        assert {found.worst.index, *found.others} == set(indices)
+    else:
+        assert found.wrong == 4
+
+
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("factor", [-1, 0, 0.5, 1 / 5])
 def test_a_gradient_off_by_a_factor_is_found(name, factor):
