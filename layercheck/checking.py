@@ -30,7 +30,7 @@ from layercheck.plan import Plan
 from layercheck.preparing import Prepared
 from layercheck.streams import Streams, quiet
 from layercheck.subject import Subject
-from layercheck.suite import Check
+from layercheck.suite import Check, Suite
 from layercheck.verdict import Failed, Inconclusive, Skipped
 
 Debug = Callable[[BaseException], None]
@@ -62,10 +62,24 @@ class Checking:
         return tuple(
             Question(suite.name, check.name, name, dtype)
             for suite, check in self.plan.selected()
+            if self._is_asked(suite)
             for name in cases_of(check, self.prepared.subject)
             if self.plan.selects(Question(suite.name, check.name, name).id)
             for dtype in self._dtypes(check)
         )
+
+    def _is_asked(self, suite: Suite) -> bool:
+        """Whether a suite is about layers of this framework."""
+        subject = self.prepared.subject
+        framework = subject.framework if subject else None
+        return suite.framework is None or suite.framework == framework
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes of the run that the layer can compute in; all, where it can in none."""
+        subject = self.prepared.subject
+        can = subject.facts.dtypes if subject else ()
+        return tuple(d for d in self.plan.dtypes if d in can) or self.plan.dtypes
 
     def stream(self) -> Iterator[CheckStarted | Result]:
         """Ask every question; yield each as it starts, and its raw result."""
@@ -108,7 +122,7 @@ class Checking:
             convention=blank.convention,
             source=blank.source,
             layouts=blank.layouts,
-            dtypes=self.plan.dtypes,
+            dtypes=self.dtypes,
             device="cpu",
             checks=len({question.id for question in self.questions()}),
             notes=blank.notes,
@@ -126,7 +140,7 @@ class Checking:
             convention=subject.convention if subject else None,
             source=Source(file, source.line),
             layouts=self._layouts(),
-            dtypes=self.plan.dtypes,
+            dtypes=self.dtypes,
             recognised=_recognised(subject) if subject else (),
             results=results,
             evaluations=sum((r.evaluations for r in results), Evaluations()),
@@ -163,10 +177,10 @@ class Checking:
     def _dtypes(self, check: Check) -> tuple[str | None, ...]:
         if check.dtypes == "none":
             return (None,)
-        return self.plan.dtypes if check.dtypes == "all" else self.plan.dtypes[:1]
+        return self.dtypes if check.dtypes == "all" else self.dtypes[:1]
 
     def _case(self, dtype: str | None) -> Case:
-        key = dtype or self.plan.dtypes[0]
+        key = dtype or self.dtypes[0]
         if key not in self.cases:
             subject = self.prepared.subject
             assert subject is not None

@@ -12,6 +12,7 @@ from typing import Any
 
 from layercheck.calling import call_layer, keeping_changes
 from layercheck.errors import LayerError, TargetError, nearest
+from layercheck.frameworks.found import framework_of, is_of_framework
 from layercheck.loading import LoadedTarget
 from layercheck.recognition import FunctionPair, is_static_function, looks_like_layer
 
@@ -21,7 +22,7 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def construct(loaded: LoadedTarget, init: Mapping[str, Any] | None = None) -> Any:
+def construct(loaded: LoadedTarget, init: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
     """Build the layer of a loaded target.
 
     Parameters
@@ -29,6 +30,8 @@ def construct(loaded: LoadedTarget, init: Mapping[str, Any] | None = None) -> An
     loaded : LoadedTarget
     init : mapping of str to value, optional
         Arguments of the constructor or factory; they are copied.
+    seed : int
+        Of random keys that the layer's framework asks for.
 
     Returns
     -------
@@ -45,11 +48,15 @@ def construct(loaded: LoadedTarget, init: Mapping[str, Any] | None = None) -> An
     """
     given = copy.deepcopy(dict(init or {}))
     obj = loaded.obj
+    framework = framework_of(obj)
+    if framework is not None:
+        given = {**framework.arguments(obj, seed), **given}
     if isinstance(obj, type) and not is_static_function(obj):
         return _call(loaded, obj, given, "the constructor")
-    if isinstance(obj, FunctionType) and _is_factory(obj, given):
+    is_function = framework is not None and framework.is_function(obj)
+    if isinstance(obj, FunctionType) and not is_function and _is_factory(obj, given):
         layer = _call(loaded, obj, given, f"{loaded.name}()")
-        if not looks_like_layer(layer) and not callable(layer):
+        if not looks_like_layer(layer) and not callable(layer) and not is_of_framework(layer):
             raise TargetError(
                 f"{loaded.name}() in {loaded.target} returned {_shown(layer)}, which is no layer. "
                 "Return an object with forward or predict."

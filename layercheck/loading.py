@@ -12,6 +12,7 @@ from typing import Any
 from layercheck.commands import as_argument, command_line
 from layercheck.errors import TargetError, describe, nearest
 from layercheck.frames import display_path, locate
+from layercheck.frameworks.found import is_of_framework
 from layercheck.importing import OWN_NAME, import_file, import_module, shadowing_warnings
 from layercheck.recognition import (
     FunctionPair,
@@ -171,7 +172,7 @@ def _load_place(place: Place) -> list[LoadedTarget]:
 
 def _layers_of(place: Place) -> list[LoadedTarget]:
     module = import_file(place.path) if place.path else import_module(place.text)
-    found = layers_in(module)
+    found = layers_in(module, is_of_framework)
     if place.name is not None:
         obj = _look_up(module, place.name, place.text, found)
         _require_layer(obj, place.name, f" in {place.text}")
@@ -200,6 +201,8 @@ def _look_up(module: ModuleType, name: str, text: str, layers: dict[str, object]
 
 
 def _require_layer(obj: Any, name: str, where: str = "") -> None:
+    if is_of_framework(obj):
+        return
     if isinstance(obj, ModuleType) or not (callable(obj) or looks_like_layer(obj)):
         what = f"of type {type(obj).__name__}, which is no layer"
     elif isinstance(obj, type) and not looks_like_layer(obj):

@@ -14,6 +14,7 @@ from layercheck.conventions import adapt
 from layercheck.conventions.request import Request
 from layercheck.errors import CallUnavailable, LayercheckError, LayerError, LayoutError, UsageError
 from layercheck.fitting import require_fit
+from layercheck.frameworks.found import framework_of
 from layercheck.layout import Layout
 from layercheck.memory import free_memory
 from layercheck.outcome import Source
@@ -77,7 +78,7 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
 def _build(plan: TargetPlan, seed: int) -> Subject:
     loaded = plan.loaded
     with seeded(seed):
-        layer = construct(loaded, dict(plan.init))
+        layer = construct(loaded, dict(plan.init), seed)
     request = Request(
         layer=layer,
         name=loaded.name,
@@ -91,7 +92,8 @@ def _build(plan: TargetPlan, seed: int) -> Subject:
     )
     with seeded(seed):
         try:
-            return adapt(request)
+            framework = framework_of(layer)
+            return adapt(request) if framework is None else framework.adapt(request)
         except (LayercheckError, MemoryError, RecursionError):
             raise
         except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,25 @@ import numpy as np
 from layercheck.copying import reachable
 
 State = tuple[Any, Any, list[Any]]
+
+
+class RandomSource(ABC):
+    """A random number generator of a framework."""
+
+    @abstractmethod
+    def seed(self, seed: int) -> None:
+        """Set it; seeds are below 2^63."""
+
+    @abstractmethod
+    def state(self) -> Any:
+        """Return where it stands."""
+
+    @abstractmethod
+    def restore(self, state: Any) -> None:
+        """Put it where it stood."""
+
+
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random, RandomSource)
 
 
 class Generators:
@@ -24,19 +44,15 @@ class Generators:
     """
 
     def __init__(self, *roots: Any) -> None:
-        self._own = [
-            item
-            for item in reachable(*roots)
-            if isinstance(item, (np.random.Generator, np.random.RandomState, random.Random))
-        ]
+        self._own = [item for item in reachable(*roots) if isinstance(item, _GENERATORS)]
 
     def seed(self, seed: int) -> None:
         """Set every generator; two generators never get the same stream."""
         np.random.seed(seed % 2**32)  # noqa: NPY002 - layers draw from it
         random.seed(seed)
         for number, generator in enumerate(self._own):
-            if isinstance(generator, random.Random):
-                generator.seed(seed + 1 + number)
+            if isinstance(generator, (random.Random, RandomSource)):
+                generator.seed((seed + 1 + number) % 2**63)
                 continue
             bits = _bit_generator(generator)
             bits.state = type(bits)(np.random.SeedSequence([seed, number])).state
@@ -46,12 +62,7 @@ class Generators:
         return (
             np.random.get_state(),  # noqa: NPY002
             random.getstate(),
-            [
-                generator.getstate()
-                if isinstance(generator, random.Random)
-                else _bit_generator(generator).state
-                for generator in self._own
-            ],
+            [_stand(generator) for generator in self._own],
         )
 
     def restore(self, state: State) -> None:
@@ -59,7 +70,9 @@ class Generators:
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
         for generator, own in zip(self._own, state[2], strict=True):
-            if isinstance(generator, random.Random):
+            if isinstance(generator, RandomSource):
+                generator.restore(own)
+            elif isinstance(generator, random.Random):
                 generator.setstate(own)
             else:
                 _bit_generator(generator).state = own
@@ -72,6 +85,14 @@ class Generators:
             yield
         finally:
             self.restore(state)
+
+
+def _stand(generator: Any) -> Any:
+    if isinstance(generator, RandomSource):
+        return generator.state()
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    return _bit_generator(generator).state
 
 
 def _bit_generator(generator: np.random.Generator | np.random.RandomState) -> Any:

@@ -108,18 +108,30 @@ def is_stub(function: Callable[..., Any]) -> bool:
     return isinstance(body[0], ast.Raise) and "NotImplemented" in ast.unparse(body[0])
 
 
-def layers_in(module: ModuleType) -> dict[str, object]:
+def layers_in(
+    module: ModuleType, recognise: Callable[[object], bool] = lambda obj: False
+) -> dict[str, object]:
     """Return the public layers that a module defines, in order, by the name to ask for.
 
     Classes and forward/backward pairs; where there are none, objects that are layers. A
-    class with a ``fit`` method is a model and left out.
+    class with a ``fit`` method is a model and left out, unless it is a framework's.
+
+    Parameters
+    ----------
+    module : module
+    recognise : callable, object -> bool
+        Whether something is a layer of a framework.
     """
     public = {name: obj for name, obj in _objects(module) if not name.startswith("_")}
     found: dict[str, object] = {}
     for name, obj in public.items():
-        is_own = isinstance(obj, type) and obj.__module__ == module.__name__
+        is_own = getattr(obj, "__module__", None) == module.__name__
         is_alias = any(obj is other for other in found.values())
-        if is_own and not is_alias and not hasattr(obj, "fit") and looks_like_layer(obj):
+        if not is_own or is_alias or isinstance(obj, FunctionType):
+            continue
+        if recognise(obj) or (
+            isinstance(obj, type) and not hasattr(obj, "fit") and looks_like_layer(obj)
+        ):
             found[name] = obj
     found.update(function_pairs(module))
     if found:
@@ -127,7 +139,7 @@ def layers_in(module: ModuleType) -> dict[str, object]:
     return {
         name: obj
         for name, obj in public.items()
-        if not isinstance(obj, type) and looks_like_layer(obj)
+        if not isinstance(obj, (type, FunctionType)) and (looks_like_layer(obj) or recognise(obj))
     }
 
 

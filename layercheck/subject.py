@@ -8,7 +8,6 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from layercheck.copying import copy_object
 from layercheck.layout import Layout
 from layercheck.outcome import Source
 from layercheck.randomness import Generators, State, seeded_defaults
@@ -106,6 +105,36 @@ class Instance(Protocol):
     def clear_gradients(self) -> None:
         """Empty buffers that add up over several backwards, as the layer's own method does."""
 
+    def copied(self, done: Pass) -> tuple[Instance, Pass]:
+        """Return a copy of the live layer as it is, and of one of its passes."""
+
+
+class Differentiable(Instance, Protocol):
+    """A live layer whose framework differentiates it in more than one way."""
+
+    def push_forward(
+        self, inputs: Sequence[Array], mode: Mode, directions: Gradients
+    ) -> tuple[Arrays, Arrays]:
+        """Return the outputs of one pass, and their derivatives along `directions`.
+
+        Directions are arrays like the inputs and learnables, None where nothing moves.
+        """
+
+    def pull_back_twice(
+        self, inputs: Sequence[Array], mode: Mode, upstream: Sequence[Array], directions: Gradients
+    ) -> tuple[Gradients, Arrays, Gradients]:
+        """Differentiate the gradients of one pass.
+
+        Returns
+        -------
+        first : Gradients
+            The gradients for `upstream`.
+        of_upstream : tuple of arrays
+            The gradient of sum(directions * first) with respect to each upstream gradient.
+        second : Gradients
+            The same with respect to inputs and learnables.
+        """
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -117,6 +146,10 @@ class Evaluation:
     instance: Instance
     done: Pass
     generators: State
+
+    def copied(self) -> tuple[Instance, Pass]:
+        """Return a copy of the live layer as the pass left it, and of the pass."""
+        return self.instance.copied(self.done)
 
 
 @dataclass(frozen=True)
@@ -149,6 +182,11 @@ class Facts:
     missing : tuple of str
         Learnables that are declared but not there.
     claims_gpu : bool
+    dtypes : tuple of str
+        The floating dtypes that the layer can compute in; empty where any will do.
+    second_order, forward_mode : bool
+        Its framework can differentiate the gradients, and push tangents forward: its live layers
+        are `Differentiable`.
     """
 
     one_pass: bool = False
@@ -166,6 +204,9 @@ class Facts:
     signatures: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     claims_gpu: bool = False
+    dtypes: tuple[str, ...] = ()
+    second_order: bool = False
+    forward_mode: bool = False
 
 
 @dataclass(frozen=True)
@@ -231,14 +272,13 @@ class Subject:
 
         Random numbers go on from where the forward left them.
         """
-        instance, done = copy_object((evaluation.instance, evaluation.done))
+        instance, done = evaluation.copied()
         generators = Generators(*instance.roots())
         with generators.preserved(), seeded_defaults(2**32 + 1):
             generators.restore(evaluation.generators)
             copies = tuple(_copy(d) for d in upstream)
             states = None if state_upstream is None else tuple(_copy(d) for d in state_upstream)
-            gradients: Gradients = instance.pull_back(done, copies, states)
-            return gradients
+            return instance.pull_back(done, copies, states)
 
 
 def _copy(array: Array) -> Array:

@@ -59,11 +59,14 @@ class Suite:
     summary : str
         One line for ``--list-checks``.
     checks : tuple of Check
+    framework : str or None
+        The framework whose layers alone are asked; None: every layer is.
     """
 
     name: str
     summary: str
     checks: tuple[Check, ...]
+    framework: str | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:

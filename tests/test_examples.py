@@ -6,14 +6,13 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+from example_table import ALL, EXAMPLES, each
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = tomllib.loads((ROOT / "examples" / "verdicts.toml").read_text("utf-8"))["example"]
-FAILING = [example for example in EXAMPLES if example["verdict"] == "failed"]
+FAILING = [example for example in ALL if example["verdict"] == "failed"]
 STATUS = {"passed": 0, "failed": 1}
 
 
@@ -47,7 +46,7 @@ def results(finished):
     return [r for layer in json.loads(finished.stdout)["layers"] for r in layer["results"]]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e["file"])
+@pytest.mark.parametrize("example", each())
 def test_an_example_has_the_verdict_of_the_table(example):
     finished = layercheck(example)
 
@@ -61,7 +60,7 @@ def test_an_example_has_the_verdict_of_the_table(example):
     assert finished.returncode == STATUS[example["verdict"]]
 
 
-@pytest.mark.parametrize("example", FAILING, ids=lambda e: e["file"])
+@pytest.mark.parametrize("example", each(FAILING))
 def test_the_rerun_command_fails_the_same_check_and_only_that(example):
     first = layercheck(example)
     failed = [result for result in results(first) if result["outcome"] == "failed"]
@@ -75,9 +74,9 @@ def test_the_rerun_command_fails_the_same_check_and_only_that(example):
 
 
 def test_the_table_names_every_example_once():
-    files = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+    files = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
 
-    assert sorted(example["file"] for example in EXAMPLES) == files
+    assert {example["file"] for example in ALL} == files
 
 
 def test_the_table_says_failed_where_checks_fail():

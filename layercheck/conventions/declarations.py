@@ -20,6 +20,7 @@ KEYS = (
     "output",
     "mixes",
     "learnable_gradients",
+    "backend",
 )
 CHOICES = {"mixes": ("B", "B!"), "learnable_gradients": ("mean", "sum")}
 
@@ -39,6 +40,8 @@ class Declarations:
         Formats of the outputs, in order, from ``output=CB`` or ``output=CB,C``.
     mixes : {None, "B", "B!"}
     learnable_gradients : {"sum", "mean"}
+    backend : str or None
+        What Keras computes with.
     """
 
     convention: str | None = None
@@ -51,6 +54,7 @@ class Declarations:
     outputs: tuple[str, ...] = ()
     mixes: Literal["B", "B!"] | None = None
     learnable_gradients: Literal["sum", "mean"] = "sum"
+    backend: str | None = None
 
 
 def parse_declarations(given: Mapping[str, Any]) -> Declarations:

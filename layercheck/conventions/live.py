@@ -106,6 +106,11 @@ class LiveLayer:
         """Call the layer's method that empties its gradient buffers."""
         self.driver.clear_gradients(self.layer)
 
+    def copied(self, done: Pass) -> tuple[Instance, Pass]:
+        """Return a deep copy of this and of `done`, what they share being shared."""
+        copies: tuple[Instance, Pass] = copy_object((self, done))
+        return copies
+
 
 def generator_roots(layer: Any) -> tuple[Any, ...]:
     """Return a layer, and the generators in its classes and modules and those of its parts."""

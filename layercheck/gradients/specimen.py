@@ -137,7 +137,7 @@ class Specimen:
     def watched_pull_back(self, upstream: Sequence[AnyArray]) -> Backward:
         """Run backward on a copy of the layer and see what it writes to."""
         count = len(self.evaluation.outputs)
-        instance, done = copy_object((self.evaluation.instance, self.evaluation.done))
+        instance, done = self.evaluation.copied()
         given = tuple(d.copy() for d in upstream)
         states = given[count:] if len(given) > count else None
         generators = Generators(*instance.roots())

@@ -211,7 +211,7 @@ def _flat(gradients: Gradients) -> list[Any]:
 def _twice(case: Case) -> tuple[Gradients, Gradients]:
     """Two backwards of one object after one forward, as its user would call them."""
     evaluation = case.base()
-    instance, done = copy_object((evaluation.instance, evaluation.done))
+    instance, done = evaluation.copied()
     upstream = case.upstream(evaluation.outputs)
     states: Any = None
     if case.subject.facts.state_gradients:

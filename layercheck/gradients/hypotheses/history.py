@@ -158,7 +158,7 @@ def drawn_again(specimen: Specimen, tensor: Tensor) -> Cause | None:
 
 def _drawn(specimen: Specimen, tensor: Tensor, seed: int) -> Any:
     count = len(specimen.evaluation.outputs)
-    instance, done = copy_object((specimen.evaluation.instance, specimen.evaluation.done))
+    instance, done = specimen.evaluation.copied()
     upstream: Sequence[Any] = specimen.upstream()
     states = tuple(upstream[count:]) if len(upstream) > count else None
     generators = Generators(*instance.roots())
