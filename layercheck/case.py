@@ -14,7 +14,15 @@ from layercheck.data import generic_values, integer_values, remembered_values
 from layercheck.errors import LayerError
 from layercheck.layout import Layout
 from layercheck.outcome import Evaluations
-from layercheck.subject import Arrays, Evaluation, Gradients, Instance, Mode, Subject
+from layercheck.subject import (
+    Arrays,
+    Differentiable,
+    Evaluation,
+    Gradients,
+    Instance,
+    Mode,
+    Subject,
+)
 from layercheck.tolerances import eps_of, spread
 from layercheck.verdict import Skipped
 
@@ -278,6 +286,21 @@ class Case:
             state_upstream = tuple(np.zeros_like(state) for state in evaluation.states)
         return self.subject.pull_back(evaluation, upstream, state_upstream)
 
+    def differentiate(self, call: Callable[[Differentiable], Fact], point: Point) -> Fact:
+        """Return what `call` does with a live layer that its framework differentiates.
+
+        Raises `LayerError` where the layer does.
+        """
+        self.evaluations += Evaluations(forward=1)
+        return self.subject.differentiate(
+            call,
+            point.learnables,
+            point.states,
+            dtype=self.dtype,
+            layouts=point.layouts,
+            seed=self.seed,
+        )
+
     def instance(self, point: Point | None = None) -> Instance:
         """Return a new live layer that holds the point's learnables and states."""
         point = self.point() if point is None else point
@@ -326,7 +349,13 @@ class Case:
         try:
             return self.attempt_gradients()
         except LayerError:
-            raise Skipped("needs shapes.gradients") from None
+            raise Skipped(f"needs {self.backward_check}") from None
+
+    @property
+    def backward_check(self) -> str:
+        """The check that fails where backward raises."""
+        derived = self.subject.facts.backward == "autodiff"
+        return "gradients.autodiff" if derived else "shapes.gradients"
 
     def require_backward(self) -> None:
         """Skip the check where the layer has no backward."""

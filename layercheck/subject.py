@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from layercheck.randomness import Generators, State, seeded_defaults
 Array = Any
 Arrays = tuple[Array, ...]
 Mode = Literal["predict", "forward"]
+Derived = TypeVar("Derived")
 
 
 @dataclass(frozen=True)
@@ -252,15 +254,31 @@ class Subject:
         """Run one pass on a copy of the layer, with every generator set from `seed`."""
         instance = self.build(dtype, layouts)
         instance.assign(learnables, states)
-        generators = Generators(*instance.roots())
-        with generators.preserved():
-            generators.seed(seed)
-            with seeded_defaults(seed):
-                done = instance.run(tuple(_copy(x) for x in inputs), mode)
+        with _seeded(instance, seed):
+            done = instance.run(tuple(_copy(x) for x in inputs), mode)
             stand = Generators(*instance.roots()).state()  # the pass may have made new ones
         return Evaluation(
             mode, done.outputs, tuple(_copy(s) for s in instance.states()), instance, done, stand
         )
+
+    def differentiate(
+        self,
+        call: Callable[[Differentiable], Derived],
+        learnables: Sequence[Array],
+        states: Sequence[Array],
+        *,
+        dtype: np.dtype[Any],
+        layouts: tuple[Layout, ...],
+        seed: int,
+    ) -> Derived:
+        """Return what `call` does with a copy of the layer, seeded as `evaluate` seeds it.
+
+        Only where the facts say second order or forward mode.
+        """
+        instance = self.build(dtype, layouts)
+        instance.assign(learnables, states)
+        with _seeded(instance, seed):
+            return call(cast(Differentiable, instance))
 
     def pull_back(
         self,
@@ -279,6 +297,16 @@ class Subject:
             copies = tuple(_copy(d) for d in upstream)
             states = None if state_upstream is None else tuple(_copy(d) for d in state_upstream)
             return instance.pull_back(done, copies, states)
+
+
+@contextmanager
+def _seeded(instance: Instance, seed: int) -> Iterator[None]:
+    """Set every generator of a live layer in the block, and put them back after it."""
+    generators = Generators(*instance.roots())
+    with generators.preserved():
+        generators.seed(seed)
+        with seeded_defaults(seed):
+            yield
 
 
 def _copy(array: Array) -> Array:

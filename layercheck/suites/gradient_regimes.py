@@ -41,15 +41,19 @@ def regimes(case: Case) -> tuple[Regime, ...]:
 def _regimes(case: Case) -> Iterator[Regime]:
     if not any(_is_free(case, case.point(), i) for i in range(len(case.subject.input_names))):
         return
-    layouts = _smallest(case)
+    layouts = smallest(case)
     full = [case.layouts] if case.options.thorough and layouts != case.layouts else []
     for chosen in ([layouts] if layouts is not None else []) + full:
         for name in (GRID, STRESS):
             yield _regime(case, name, chosen)
 
 
+def smallest(case: Case) -> tuple[Layout, ...] | None:
+    """Return the first of the small layouts at which forward and backward run."""
+    return case.memo("gradients.smallest", lambda: _smallest(case))
+
+
 def _smallest(case: Case) -> tuple[Layout, ...] | None:
-    """The first of the small layouts at which forward and backward run."""
     for layouts in small_layouts(case):
         try:
             found = make_trial(case, case.point(sizes=layouts))

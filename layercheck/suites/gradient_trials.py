@@ -76,6 +76,10 @@ class Trial:
         found = self.case.pull_back(self.evaluation, tuple(upstream[:count]), states)
         return _summed(self.case, found)
 
+    def replaced(self, tensor: Tensor, value: Any) -> Point:
+        """Return the point with another value for one tensor."""
+        return _replaced(self.point, tensor.kind, self._position(tensor), value)
+
     def pose(self, tensor: Tensor) -> Problem:
         """Pose the verification of one tensor's gradient."""
         position = self._position(tensor)

@@ -17,6 +17,9 @@ from layercheck.randomness import Generators, seeded_defaults
 from layercheck.subject import Gradients, Subject
 from layercheck.suite import Check, Suite
 from layercheck.suites.evidence import source_of_backward, tensors
+from layercheck.suites.gradient_autodiff import autodiff
+from layercheck.suites.gradient_forward_mode import forward_mode
+from layercheck.suites.gradient_second_order import second_order
 from layercheck.suites.gradient_tensors import verified
 from layercheck.suites.gradient_trials import Trial, training, trial, trials
 from layercheck.tolerances import difference, tolerance
@@ -157,29 +160,6 @@ def reaches_all_learnables(case: Case) -> None:
         )
 
 
-def autodiff(case: Case) -> None:
-    """Without a written backward, derivatives exist, reach every learnable, and are right."""
-    if case.subject.facts.backward == "written":
-        skip("backward is written by hand")
-    skip("no written backward, and nothing here differentiates NumPy layers")
-
-
-def second_order(case: Case) -> None:
-    """Derivatives of derivatives agree with differences of the gradient."""
-    _require_autodiff(case)
-
-
-def forward_mode(case: Case) -> None:
-    """Forward-mode derivatives agree with reverse mode."""
-    _require_autodiff(case)
-
-
-def _require_autodiff(case: Case) -> None:
-    if case.subject.facts.backward == "written":
-        skip("backward is written by hand")
-    skip("no written backward, and nothing here differentiates NumPy layers")
-
-
 def _first_trial(case: Case) -> Trial:
     found = trial(case, 0)
     return trials(case)[0] if found is None else found
@@ -288,7 +268,7 @@ suite = Suite(
         Check("state", state_gradient, cases=_states),
         Check("repeatable", repeatable),
         Check("reaches_all_learnables", reaches_all_learnables),
-        Check("autodiff", autodiff, dtypes="none"),
+        Check("autodiff", autodiff, dtypes="all"),
         Check("second_order", second_order),
         Check("forward_mode", forward_mode),
     ),

@@ -1,0 +1,91 @@
+"""The check that a layer without a written backward can be differentiated at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from layercheck.case import Case, Point
+from layercheck.errors import LayerError
+from layercheck.outcome import Cause
+from layercheck.subject import Gradients
+from layercheck.suites.evidence import source_of_error, source_of_pass
+from layercheck.suites.gradient_shapes import fail_raised
+from layercheck.tolerances import rms
+from layercheck.verdict import fail, skip
+
+_STEPS = (2.0**-10, 2.0**-16)  # relative to the size of each array
+_ROUNDINGS = 8  # what such a step must change an output by
+
+
+def autodiff(case: Case) -> None:
+    """Where backward is not written by hand, the framework can differentiate the forward pass.
+
+    It raises nothing, and the outputs are not cut off from everything they depend on. The usual
+    causes are a detour through arrays that the framework does not follow (`.numpy()`, `.item()`,
+    `float(x)`), `.detach()`, `.data` or `stop_gradient` on the way, and operations without a
+    derivative (rounding, comparing, indices).
+
+    Fix: stay with the framework's own operations from the inputs to the outputs; give what has
+    no derivative one of its own.
+    """
+    if case.subject.facts.backward == "written":
+        skip("backward is written by hand")
+    if case.subject.facts.backward == "none":
+        skip("nothing here differentiates it: there is no written backward")
+    case.base()
+    try:
+        gradients = case.attempt_gradients()
+    except LayerError as error:
+        fail_raised(
+            case, error, source_of_error(error, source_of_pass(case, "forward")), case.layouts
+        )
+    if not _is_cut_off(case, gradients):
+        return
+    fail(
+        "The outputs are cut off from every input and learnable: all gradients are zero.",
+        source=source_of_pass(case, "forward"),
+        cause=Cause(
+            "zero-gradient",
+            "small steps of the inputs and learnables change the outputs, and the derivative "
+            "with respect to each of them is zero.",
+        ),
+        fix="Compute the outputs with operations that the framework follows, without detach(), "
+        ".data, stop_gradient or arrays of another library on the way.",
+    )
+
+
+def _is_cut_off(case: Case, gradients: Gradients) -> bool:
+    """Whether all gradients vanish although the outputs move."""
+    found = (*gradients.inputs, *gradients.learnables)
+    if not found or any(g is not None and np.any(g) for g in found):
+        return False
+    return all(_moves(case, step) for step in _STEPS)
+
+
+def _moves(case: Case, step: float) -> bool:
+    base = case.base()
+    moved = case.evaluate(_stepped(case, case.point(), step), base.mode)
+    return any(
+        np.max(np.abs(a - b), initial=0.0) > _ROUNDINGS * case.eps * np.max(np.abs(a), initial=0.0)
+        for a, b in zip(base.outputs, moved.outputs, strict=True)
+        if np.asarray(a).dtype.kind in "fc"
+    )
+
+
+def _stepped(case: Case, point: Point, step: float) -> Point:
+    """The point with every floating input and learnable moved by `step` of its size."""
+    rng = case.rng("cut off")
+
+    def moved(value: np.ndarray) -> np.ndarray:
+        if value.dtype.kind not in "fc":
+            return value
+        signs = rng.choice([-1.0, 1.0], value.shape)
+        return (value + step * (rms(value) or 1.0) * signs).astype(value.dtype)
+
+    return replace(
+        point,
+        inputs=tuple(map(moved, point.inputs)),
+        learnables=tuple(map(moved, point.learnables)),
+    )
