@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -145,6 +146,7 @@ class Checking:
             results=results,
             evaluations=sum((r.evaluations for r in results), Evaluations()),
             notes=self._notes(),
+            packages=_versions(subject),
         )
 
     def _layouts(self) -> tuple[InputLayout, ...]:
@@ -267,6 +269,14 @@ def cases_of(check: Check, subject: Subject | None) -> tuple[str | None, ...]:
     if check.cases is None:
         return (None,)
     return tuple(check.cases(subject)) if subject is not None else ()
+
+
+def _versions(subject: Subject | None) -> dict[str, str]:
+    if subject is None:
+        return {}
+    framework = () if subject.framework == "numpy" else (subject.framework,)
+    modules = {name: sys.modules.get(name) for name in (*framework, *subject.packages)}
+    return {name: str(getattr(module, "__version__", "")) for name, module in modules.items()}
 
 
 def _recognised(subject: Subject) -> tuple[Recognised, ...]:

@@ -239,7 +239,8 @@ class Recognised:
 class LayerResult:
     """Everything about one layer of a run.
 
-    `problem` is set, and `results` is empty, where the layer could not be loaded.
+    `packages` are the versions of what the layer is written with, beside NumPy. `problem` is set,
+    and `results` is empty, where the layer could not be loaded.
     """
 
     target: str
@@ -253,6 +254,7 @@ class LayerResult:
     results: tuple[Result, ...] = ()
     evaluations: Evaluations = Evaluations()
     notes: tuple[str, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
 
     @property
@@ -288,6 +290,11 @@ class RunResult:
         """Every layer could be loaded, something passed and nothing failed or is incomplete."""
         return self.summary.ok and all(layer.problem is None for layer in self.layers)
 
+    @property
+    def packages(self) -> dict[str, str]:
+        """The versions of what the layers are written with, beside NumPy."""
+        return {name: version for layer in self.layers for name, version in layer.packages.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Return the run as JSON-able data, schema ``layercheck/1``."""
         summary = dataclasses.asdict(self.summary) | {"elapsed_s": self.elapsed_s}
@@ -296,7 +303,14 @@ class RunResult:
             "version": self.version,
             "command": self.command,
             "seed": self.seed,
-            "environment": dict(self.environment),
+            "environment": {
+                **self.environment,
+                **{
+                    name: version
+                    for layer in self.layers
+                    for name, version in layer.packages.items()
+                },
+            },
             "summary": summary,
             "interrupted": self.interrupted,
             "layers": [_layer_to_json(layer) for layer in self.layers],

@@ -224,6 +224,8 @@ class Subject:
         Where ``predict``, ``forward``, ``backward`` are written.
     layer : object
         The layer that was handed in, untouched.
+    packages : tuple of str
+        The packages that it is written with, as they are imported; NumPy is understood.
     """
 
     name: str
@@ -239,6 +241,7 @@ class Subject:
     facts: Facts
     build: Callable[[np.dtype[Any], tuple[Layout, ...]], Instance]
     notes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     def evaluate(
         self,

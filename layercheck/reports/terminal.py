@@ -73,10 +73,10 @@ def _header(layer: LayerResult, setting: Setting, style: Style) -> list[Text]:
 
 
 def _environment(layer: LayerResult, setting: Setting) -> str:
-    framework = layer.framework or "numpy"
-    version = setting.environment.get(framework)
+    packages = layer.packages or {"numpy": setting.environment.get("numpy", "")}
+    versions = [f"{name} {version}".strip() for name, version in packages.items()]
     devices = {result.device: None for result in layer.results if result.device is not None}
-    parts = [f"layercheck {setting.version}", *([f"{framework} {version}"] if version else [])]
+    parts = [f"layercheck {setting.version}", *versions]
     return ", ".join([*parts, *(devices or ["cpu"]), f"seed {setting.seed}"])
 
 
