@@ -12,7 +12,7 @@ from typing import Any
 
 from layercheck.calling import call_layer, keeping_changes
 from layercheck.errors import LayerError, TargetError, nearest
-from layercheck.frameworks.found import framework_of, is_of_framework
+from layercheck.frameworks.found import available, framework_of, is_of_framework
 from layercheck.loading import LoadedTarget
 from layercheck.recognition import FunctionPair, is_static_function, looks_like_layer
 
@@ -59,7 +59,8 @@ def construct(loaded: LoadedTarget, init: Mapping[str, Any] | None = None, seed:
         if not looks_like_layer(layer) and not callable(layer) and not is_of_framework(layer):
             raise TargetError(
                 f"{loaded.name}() in {loaded.target} returned {_shown(layer)}, which is no layer. "
-                "Return an object with forward or predict."
+                "Return an object with forward or predict, or a layer of a framework (installed "
+                f"here: {', '.join(available()) or 'none'})."
             )
         return layer
     if given:

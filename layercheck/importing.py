@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,14 @@ from layercheck.errors import TargetError, describe, nearest
 from layercheck.frames import display_path, locate, source_line
 
 OWN_NAME = "layercheck_target"
+# What to install for a module that is missing, where it has another name or needs more.
+_PACKAGES = {
+    **{name: name for name in ("torch", "jax", "flax", "equinox", "keras")},
+    "tensorflow": "tensorflow",
+    "tf_keras": "keras",
+    "mxnet": "mxnet==1.9.1 'numpy<1.24'",
+    "cupy": "cupy-cuda12x",
+}
 _FAMILY = {"numpy", "scipy", "cupy", "jax", "torch", "tensorflow", "keras", "mxnet", "pandas"}
 
 
@@ -195,15 +204,30 @@ def _reason(error: BaseException) -> str:
 def _advice(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         root = error.name.partition(".")[0]
+        if root in _PACKAGES:
+            return f"Install it beside layercheck: pip install {_PACKAGES[root]}"
         return f"Install {root!r} beside layercheck, or correct the name."
     if isinstance(error, ImportError) and "relative import" in str(error):
         return (
             "The file is in no package. Add an __init__.py to its folder, "
             "or name it as package.module:NAME."
         )
+    broken = _broken_package(error)
+    if broken is not None:
+        return (
+            f"{broken} is installed and cannot be imported. Install it again, or repair what the "
+            "error names."
+        )
     if isinstance(error, SystemExit):
         return "Put what only the script does under: if __name__ == '__main__':"
     return ""
+
+
+def _broken_package(error: BaseException) -> str | None:
+    """Return the framework in whose own code an import failed."""
+    names = {frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)}
+    roots = {name.partition(".")[0] for name in names if isinstance(name, str)}
+    return next(iter(sorted(roots & set(_PACKAGES))), None)
 
 
 def _no_module(name: str, parent: str, part: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from layercheck.commands import as_argument, command_line
 from layercheck.errors import TargetError, describe, nearest
 from layercheck.frames import display_path, locate
-from layercheck.frameworks.found import is_of_framework
+from layercheck.frameworks.found import available, is_of_framework
 from layercheck.importing import OWN_NAME, import_file, import_module, shadowing_warnings
 from layercheck.recognition import (
     FunctionPair,
@@ -24,10 +24,6 @@ from layercheck.recognition import (
 from layercheck.targets import Place, expand, nothing_in
 
 _LISTED = 12
-_WANTED = (
-    "A layer is a class or object with forward or predict, a function, "
-    "or a pair NAME_forward and NAME_backward."
-)
 
 
 @dataclass(frozen=True)
@@ -211,7 +207,7 @@ def _require_layer(obj: Any, name: str, where: str = "") -> None:
         what = _why_not(obj)
     else:
         return
-    raise TargetError(f"{name}{where} is {what}. {_WANTED}")
+    raise TargetError(f"{name}{where} is {what}. {_wanted()}")
 
 
 def _why_not(cls: type) -> str:
@@ -221,6 +217,14 @@ def _why_not(cls: type) -> str:
     if any(hasattr(cls, name) for name in ("forward", "predict")) and forward_method(cls) is None:
         return "an abstract class: its forward pass has no body"
     return "a class without a forward pass"
+
+
+def _wanted() -> str:
+    known = ", ".join(available()) or "none"
+    return (
+        "A layer is a class or object with forward or predict, a function, a pair NAME_forward "
+        f"and NAME_backward, or a layer of a framework (installed here: {known})."
+    )
 
 
 def _require_one(found: dict[str, object], place: Place) -> None:
@@ -238,7 +242,7 @@ def _require_one(found: dict[str, object], place: Place) -> None:
 
 def _listed(layers: dict[str, object]) -> str:
     if not layers:
-        return _WANTED
+        return _wanted()
     names = list(layers)
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"Its layers are {', '.join(names[:_LISTED])}{more}."

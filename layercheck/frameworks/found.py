@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -27,6 +28,19 @@ def framework_of(obj: Any) -> Framework | None:
 def is_of_framework(obj: Any) -> bool:
     """Whether a class, an object or a function is a layer of an imported framework."""
     return framework_of(obj) is not None
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the frameworks that have a plugin and are installed; imports none."""
+    names = {plugin.name for plugin in _plugins()}
+    return tuple(sorted(name for name in names if _is_installed(name)))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return name in sys.modules or find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def imported() -> list[Framework]:
