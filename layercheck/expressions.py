@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import shlex
 import sys
 import warnings
 import zlib
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,15 @@ import numpy as np
 from layercheck.errors import UsageError, describe
 
 _CONSTANTS = ("True", "False", "None")
+# Frameworks that an expression may name, imported when one does.
+_MODULES = {
+    "torch": "torch",
+    "jax": "jax",
+    "jnp": "jax.numpy",
+    "keras": "keras",
+    "tf": "tensorflow",
+    "mx": "mxnet",
+}
 
 
 def evaluate_init(
@@ -22,9 +33,10 @@ def evaluate_init(
 ) -> dict[str, Any]:
     """Evaluate the expressions of ``--init`` or ``--call``.
 
-    ``np`` and ``rng`` are in scope. Each name has an `rng` of its own, seeded by `seed` and
-    the name, so that the order and presence of other names change nothing. A bare
-    identifier other than True, False, None and these two is a string.
+    ``np`` and ``rng`` are in scope, and the frameworks by their usual names (``torch``, ``jnp``,
+    ``jax``, ``keras``, ``tf``, ``mx``), imported where one is named. Each name has an `rng` of its
+    own, seeded by `seed` and the name, so that the order and presence of other names change
+    nothing. A bare identifier other than True, False, None, ``np`` and ``rng`` is a string.
 
     Parameters
     ----------
@@ -71,15 +83,26 @@ def split_assignments(texts: Iterable[str], option: str = "--init") -> dict[str,
 
 def _evaluate(name: str, text: str, seed: int, option: str) -> Any:
     stripped = text.strip()
-    scope = {"np": np, "rng": np.random.default_rng([seed, zlib.crc32(name.encode())])}
+    scope: dict[str, Any] = {
+        "np": np,
+        "rng": np.random.default_rng([seed, zlib.crc32(name.encode())]),
+    }
     if stripped.isidentifier() and stripped not in (*_CONSTANTS, *scope):
         return stripped
     try:
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            return eval(compile(stripped, f"<{option} {name}>", "eval"), scope)
+            tree = ast.parse(stripped, f"<{option} {name}>", "eval")
+            scope |= _modules(tree)
+            return eval(compile(tree, f"<{option} {name}>", "eval"), scope)
     except (Exception, SystemExit) as error:
         raise UsageError(_explain(name, stripped, option, error)) from error
+
+
+def _modules(tree: ast.AST) -> dict[str, Any]:
+    """Import the frameworks that an expression names."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return {name: import_module(_MODULES[name]) for name in sorted(names & set(_MODULES))}
 
 
 def _explain(name: str, text: str, option: str, error: BaseException) -> str:

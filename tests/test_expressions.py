@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shlex
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -123,3 +125,21 @@ def test_assignments_that_repeat_are_refused():
 @given(st.text(max_size=20))
 def test_init_of_a_quoted_text_is_that_text(text):
     assert evaluate_init({"key": repr(text)}) == {"key": text}
+
+
+@pytest.mark.parametrize("name", ["jax", "torch", "keras", "jnp", "tf", "mx"])
+def test_a_bare_name_of_a_framework_is_a_string(name):
+    assert evaluate_init({"backend": name}) == {"backend": name}
+
+
+def test_an_expression_may_name_a_framework(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(float16="half"))
+
+    assert evaluate_init({"dtype": "torch.float16", "n": "2"}) == {"dtype": "half", "n": 2}
+
+
+def test_a_framework_that_is_missing_is_an_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+
+    with pytest.raises(UsageError, match=r"'mx\.cpu\(\)' raised ModuleNotFoundError"):
+        evaluate_init({"ctx": "mx.cpu()"})
