@@ -86,7 +86,11 @@ def test_a_value_comes_back_as_it_was_sent(value):
     np.testing.assert_equal(got, value)
 
 
-@pytest.mark.parametrize("value", [print, object(), {1, 2}, {1: 2}, np.array([{}]), b"x"], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [print, object(), {1, 2}, {1: 2}, np.array([{}]), b"x"],
+    ids=["function", "object", "set", "number as key", "array of objects", "bytes"],
+)
 def test_a_value_that_only_this_process_knows_is_an_error(value):
     with pytest.raises(UsageError, match=r"init\['f'\] is of type .* handed to another process"):
         encode({"f": value}, "init")
