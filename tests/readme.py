@@ -31,7 +31,8 @@ def suites():
 
     found, problems = load_suites()
     assert not problems, problems
-    return table(["suite", "asks"], [[f"`{suite.name}`", suite.summary] for suite in found])
+    rows = [[f"`{each.name}`", each.summary] for each in found if each.framework is None]
+    return table(["suite", "asks"], rows)
 
 
 def conventions():
