@@ -90,7 +90,7 @@ def _positional_arguments(
 ) -> list[Any]:
     """Check `given` against the signature; take out of it what has no keyword."""
     try:
-        signature = inspect.signature(function)
+        signature = _signature(function)
     except (TypeError, ValueError):  # a builtin without one
         return []
     parameters = signature.parameters
@@ -111,6 +111,16 @@ def _positional_arguments(
         )
     first = [n for n in named if parameters[n].kind is inspect.Parameter.POSITIONAL_ONLY]
     return [given.pop(n) for n in first if n in given]
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a callable; of ``__init__`` where a metaclass hides it."""
+    signature = inspect.signature(function)
+    kinds = {each.kind for each in signature.parameters.values()}
+    if not isinstance(function, type) or kinds != set(_VARIABLE):
+        return signature
+    own = inspect.signature(function.__init__)  # type: ignore[misc]
+    return own.replace(parameters=list(own.parameters.values())[1:])
 
 
 def _is_factory(function: FunctionType, given: dict[str, Any]) -> bool:

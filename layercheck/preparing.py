@@ -57,7 +57,7 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
     watch.building = True
     try:
         with watched(watch):
-            subject = _build(plan, seed)
+            subject = _build(plan, seed, options)
     except (LayerError, CallUnavailable) as error:
         return Prepared(plan, None, _broken(error), watch)
     except UsageError:
@@ -75,7 +75,7 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
     return Prepared(plan, subject, watch=watch)
 
 
-def _build(plan: TargetPlan, seed: int) -> Subject:
+def _build(plan: TargetPlan, seed: int, options: Options) -> Subject:
     loaded = plan.loaded
     with seeded(seed):
         layer = construct(loaded, dict(plan.init), seed)
@@ -88,6 +88,9 @@ def _build(plan: TargetPlan, seed: int) -> Subject:
         call=plan.call,
         learnables=plan.learnables,
         seed=seed,
+        ranges=options.ranges,
+        integers=options.integers,
+        data=options.data,
         names_cupy=_names_cupy(loaded.obj),
     )
     with seeded(seed):

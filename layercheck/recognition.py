@@ -127,7 +127,7 @@ def layers_in(
     for name, obj in public.items():
         is_own = getattr(obj, "__module__", None) == module.__name__
         is_alias = any(obj is other for other in found.values())
-        if not is_own or is_alias or isinstance(obj, FunctionType):
+        if not is_own or is_alias or is_function(obj):
             continue
         if recognise(obj) or (
             isinstance(obj, type) and not hasattr(obj, "fit") and looks_like_layer(obj)
@@ -139,7 +139,8 @@ def layers_in(
     return {
         name: obj
         for name, obj in public.items()
-        if not isinstance(obj, (type, FunctionType)) and (looks_like_layer(obj) or recognise(obj))
+        if not (isinstance(obj, type) or is_function(obj))
+        and (looks_like_layer(obj) or recognise(obj))
     }
 
 
@@ -148,16 +149,38 @@ def function_pairs(module: ModuleType) -> dict[str, FunctionPair]:
 
     That name is the stem, or the forward function's where the stem is something else.
     """
+    rules = _derivative_rules(module)
     own = {
         name: obj
         for name, obj in _objects(module)
-        if callable(obj) and getattr(obj, "__module__", None) == module.__name__
+        if callable(obj)
+        and getattr(obj, "__module__", None) == module.__name__
+        and id(obj) not in rules
     }
     pairs = {}
     for forward, backward, stem in _pass_names(own):
         name = stem if stem and (stem == forward or not hasattr(module, stem)) else forward
         pairs[name] = FunctionPair(name, own[forward], own[backward])
     return pairs
+
+
+def _derivative_rules(module: ModuleType) -> set[int]:
+    """The functions that are registered as the derivative of another, as ``f.defvjp`` does."""
+    owners = [obj for _, obj in _objects(module) if _has_rule(obj)]
+    return {id(getattr(obj, name, None)) for obj in owners for name in ("fwd", "bwd", "jvp")}
+
+
+def _has_rule(obj: object) -> bool:
+    """Whether an object is a function with a derivative of its own (``jax.custom_vjp``)."""
+    return not isinstance(obj, type) and any(hasattr(obj, name) for name in ("defvjp", "defjvp"))
+
+
+def is_function(obj: object) -> bool:
+    """Whether an object is a plain function, compiled or otherwise wrapped or not."""
+    wrapped = getattr(obj, "__wrapped__", None)
+    while wrapped is not None and not isinstance(obj, type) and not _has_rule(obj):
+        obj, wrapped = wrapped, getattr(wrapped, "__wrapped__", None)
+    return isinstance(obj, FunctionType)
 
 
 def _objects(module: ModuleType) -> Iterator[tuple[str, object]]:

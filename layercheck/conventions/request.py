@@ -32,6 +32,8 @@ class Request:
     learnables : mapping, name -> shape
         For functional pairs: the parameters to generate.
     seed : int
+    ranges, integers, data : mapping, input name -> (low, high), (low, high), array
+        The values of inputs, where the user gave some; the name "" stands for every input.
     names_cupy : bool
         The text of the layer's module names cupy: the layer claims the GPU.
     """
@@ -44,6 +46,9 @@ class Request:
     call: Mapping[str, Any] = field(default_factory=dict)
     learnables: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     seed: int = 0
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    integers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     names_cupy: bool = False
 
     @cached_property
