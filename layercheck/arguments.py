@@ -100,18 +100,44 @@ def _target(
 
 def _rerun(target: str, arguments: Arguments, dtypes: Texts, id: str, dtype: str | None) -> str:
     """Return the command that runs one check again, with every default that matters."""
+    words = _described(target, arguments)
+    words += ["--dtype", dtype or dtypes[0]]
+    words += ["--gpu"] * arguments.gpu
+    words += ["--thorough"] * arguments.thorough
+    words += _changed(arguments, ("budget", "timeout", "memory"))
+    return command_line([*words, "--seed", arguments.seed, "--only", id])
+
+
+def whole_command(arguments: Arguments) -> str:
+    """Return the command that checks one target with options as they are."""
+    words = _described(arguments.target[0], arguments)
+    for name, option in (("only", "only"), ("skip", "skip"), ("expect_fail", "expect-fail")):
+        for text in getattr(arguments, name):
+            words += [f"--{option}", text]
+    words += ["--gpu"] * arguments.gpu
+    words += ["--thorough"] * arguments.thorough
+    words += ["--dtype", ",".join(arguments.dtype)] * (arguments.dtype != Arguments.dtype)
+    return command_line([*words, *_changed(arguments, ("budget", "timeout", "memory", "seed"))])
+
+
+def _described(target: str, arguments: Arguments) -> list[str]:
+    """Return the target and the options that say what its layer and its inputs are."""
     words = [as_argument(target)]
     for name in ("layout", "init", "call", "learnable", "declare", "range", "integers", "data"):
         for text in getattr(arguments, name):
             words += [f"--{name}", text]
-    words += ["--dtype", dtype or dtypes[0]]
-    words += ["--gpu"] * arguments.gpu
-    words += ["--thorough"] * arguments.thorough
-    for name in ("budget", "timeout", "memory"):
-        given = getattr(arguments, name)
-        if given != getattr(Arguments, name):
-            words += [f"--{name}", given]
-    return command_line([*words, "--seed", arguments.seed, "--only", id])
+    return words
+
+
+def _changed(arguments: Arguments, names: Texts) -> list[str]:
+    """Return the options that differ from their defaults."""
+    given = ((name, getattr(arguments, name)) for name in names)
+    return [
+        word
+        for name, text in given
+        if text != getattr(Arguments, name)
+        for word in (f"--{name}", text)
+    ]
 
 
 def _layouts(texts: Texts) -> tuple[tuple[str | None, Layout], ...]:

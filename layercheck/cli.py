@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -12,6 +12,7 @@ import click
 from layercheck.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from layercheck.config.reading import Configuration
     from layercheck.events import Event
     from layercheck.isolation.limits import Limits
     from layercheck.isolation.protocol import Arguments
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 OK, FAILED, UNUSABLE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 _WIDTH = 92
+_OF_ONE_LAYER = (
+    *("layout", "init", "call", "learnable", "declare"),
+    *("range", "integers", "data", "expect_fail"),
+)
 _BUG_OF_OURS = "This is a bug of layercheck, not of your layer. Report it with the lines above."
 
 
@@ -58,7 +63,8 @@ class _Program(click.Command):
 
     TARGET is path/to/layer.py (its only layer), path/to/layer.py::NAME, package.module:NAME, or
     a folder or glob (every layer in it). NAME is a class, an object, a factory, or the stem of
-    a pair NAME_forward and NAME_backward.
+    a pair NAME_forward and NAME_backward. Without TARGET the layers that pyproject.toml lists
+    are checked ([[tool.layercheck.layers]]).
 
     \b
     layercheck examples/prelu.py --layout SSCB:24,24,20,128
@@ -129,7 +135,6 @@ class _Program(click.Command):
 )
 @click.option(
     "--budget",
-    default="64",
     metavar="N",
     help="Forwards that may be spent on one tensor to verify elements one by one [64].",
 )
@@ -138,7 +143,7 @@ class _Program(click.Command):
     is_flag=True,
     help="Verify gradients among zeros, ties and extremes at the full layout, too.",
 )
-@click.option("--seed", default="0", metavar="N", help="Seed of everything random [0].")
+@click.option("--seed", metavar="N", help="Seed of everything random [0].")
 @click.option(
     "--timeout", metavar="SECONDS", help="Seconds that one call of the layer may take [60]."
 )
@@ -164,6 +169,7 @@ class _Program(click.Command):
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary line only.")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop a layer at its first failure.")
 @click.option("--list-checks", is_flag=True, help="List suites and checks, and exit.")
+@click.option("--list-layers", is_flag=True, help="List the configured layers, and exit.")
 @click.option("--explain", metavar="ID", help="Print the page of a check, and exit.")
 @click.option("--version", is_flag=True, help="Print the version, and exit.")
 @click.pass_obj
@@ -174,6 +180,8 @@ def main(words: list[str], /, **given: Any) -> int:
     listing, page = given.pop("list_checks"), given.pop("explain")
     if listing or page is not None:
         return _print_pages(page)
+    if given.pop("list_layers"):
+        return _print_layers()
     verbosity = _verbosity(given.pop("verbose"), given.pop("quiet"))
     return _check(words, given, verbosity)
 
@@ -193,6 +201,34 @@ def _print_pages(id: str | None) -> int:
     page = pages.list_checks(suites, width) if id is None else pages.explain(id, suites, width)
     write_stream(sys.stdout, page)
     return OK
+
+
+def _print_layers() -> int:
+    from layercheck.arguments import whole_command
+    from layercheck.reports.escaping import shown
+    from layercheck.reports.output import style_of, write_stream
+
+    encoding = style_of(sys.stdout).encoding
+    lines = []
+    for entry in _configuration().entries:
+        lines += [
+            shown(entry.name, encoding),
+            f"    {shown(whole_command(entry.arguments), encoding)}",
+        ]
+    write_stream(sys.stdout, "".join(f"{line}\n" for line in lines))
+    return OK
+
+
+def _configuration() -> Configuration:
+    """Return the configuration; raises `UsageError` where it lists no layer."""
+    from layercheck.config.reading import find_configuration
+    from layercheck.targets import require_target
+
+    found = find_configuration()
+    if found is None or not found.entries:
+        require_target(())
+    assert found is not None
+    return found
 
 
 def _verbosity(verbose: bool, quiet: bool) -> int:
@@ -216,11 +252,13 @@ def _check(words: list[str], given: dict[str, Any], verbosity: int) -> int:
 
     reports, debug = given.pop("report"), given.pop("pdb")
     in_process = given.pop("in_process") or debug
-    limits = _limits(given, in_process)
     given["stop_on_first"] = given.pop("exitfirst")
-    given["dtype"] = given["dtype"] or Arguments.dtype
-    arguments = Arguments(**{name: value for name, value in given.items() if value is not None})
+    typed = {name: value for name, value in given.items() if value not in (None, (), False)}
     command = command_line(words)
+    if not given["target"]:
+        return _check_configured(typed, command, reports, verbosity, in_process=in_process)
+    limits = _limits(typed, in_process)
+    arguments = Arguments(**typed)
     if in_process:
         return _report(_here(arguments, command, debug), reports, verbosity)
     from layercheck.isolation.start import typed_run
@@ -229,12 +267,44 @@ def _check(words: list[str], given: dict[str, Any], verbosity: int) -> int:
         return _report(run.events(), reports, verbosity)
 
 
-def _limits(given: dict[str, Any], in_process: bool) -> Limits:
+def _check_configured(
+    typed: dict[str, Any],
+    command: str,
+    reports: Sequence[str],
+    verbosity: int,
+    *,
+    in_process: bool,
+) -> int:
+    """Check the layers of pyproject.toml; options of the run replace what it says."""
+    from dataclasses import replace
+
+    from layercheck.isolation.start import configured_run
+
+    found = _configuration()
+    if in_process:
+        raise UsageError(
+            "--in-process and --pdb check what is named on the command line. Name a TARGET; "
+            "layercheck --list-layers prints the command of each configured layer."
+        )
+    for name in typed:
+        if name in _OF_ONE_LAYER:
+            raise UsageError(
+                f"--{name.replace('_', '-')} belongs to a layer. Name its TARGET, or write it "
+                f"into {found.file.name}."
+            )
+    limits = _limits({**found.run, **typed}, in_process)
+    layers = [(each.name, replace(each.arguments, **typed)) for each in found.entries]
+    run = configured_run(layers, command, limits, [str(found.folder)])
+    with contextlib.closing(run):
+        return _report(run.events(), reports, verbosity)
+
+
+def _limits(given: Mapping[str, Any], in_process: bool) -> Limits:
     from layercheck.isolation.limits import Limits
 
     texts: dict[str, str | None] = {}
     for name in ("timeout", "time_limit", "memory"):
-        text = texts[name] = given[name]
+        text = texts[name] = given.get(name)
         if text is not None and in_process:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(

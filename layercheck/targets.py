@@ -46,7 +46,8 @@ def require_target(texts: Collection[str]) -> None:
     if not texts:
         raise TargetError(
             "There is no target. Name what to check: layercheck path/to/layer.py, "
-            "path/to/layer.py::NAME or package.module:NAME."
+            "path/to/layer.py::NAME or package.module:NAME. Without one, the layers that "
+            "[[tool.layercheck.layers]] of pyproject.toml lists are checked."
         )
 
 

@@ -12,18 +12,22 @@ from layercheck.events import BugFound, Event, LayerFinished, RunFinished, RunSt
 from layercheck.expectations import Ledger, require_expected
 from layercheck.isolation.life import Life, Unusable
 from layercheck.isolation.pool import Pool
-from layercheck.isolation.protocol import Ready, Started, Task
+from layercheck.isolation.protocol import Arguments, Ready, Started, Task
 from layercheck.outcome import Evaluations, LayerResult, RunResult
 from layercheck.targets import nothing_in
 
 
 @dataclass(frozen=True)
 class Target:
-    """One target as typed: a task for each file or module that it means, or why it means none."""
+    """One target: a task for each file or module that it means, or why it means none.
+
+    What is wrong with the options of a configured layer, one with a name, concerns it alone.
+    """
 
     text: str
     tasks: tuple[Task, ...] = ()
     problem: UsageError | None = None
+    configured_as: str | None = None
 
 
 @dataclass
@@ -44,7 +48,7 @@ class IsolatedRun:
     _first: Started | None = None
     _places: int = 0
     _problems: list[object] = field(default_factory=list)
-    _seen: set[str] = field(default_factory=set)
+    _seen: set[tuple[str, Arguments | None]] = field(default_factory=set)
 
     def events(self) -> Iterator[Event]:
         """Yield what happens. The last event is `RunFinished`, also after Ctrl-C.
@@ -97,16 +101,16 @@ class IsolatedRun:
             task = tasks.pop(0)
             life = Life(task, self.pool)
             more = bool(tasks) or target is not self.targets[-1]
-            yield from self._layer(life, more=more)
+            yield from self._layer(life, target.configured_as, more=more)
             tasks[:0] = [replace(task, place=place, takes_all=False) for place in life.others]
         if self._places == before:
             yield from self._unusable("", nothing_in(target.text))
 
-    def _layer(self, life: Life, *, more: bool) -> Iterator[Event]:
+    def _layer(self, life: Life, name: str | None, *, more: bool) -> Iterator[Event]:
         try:
             if self.pool.deadline.is_over:
                 raise Unusable(f"{life.task.place} was not checked: the time of the run was over.")
-            started = life.start()
+            started = life.start() if name is None else _configured(life, name)
         except Unusable as error:
             yield from self._warnings(life)
             if str(error):
@@ -114,11 +118,14 @@ class IsolatedRun:
             yield from map(BugFound, life.bugs)
             return
         self._places += 1
-        if started.blank.target in self._seen:
+        key = (started.blank.target, life.task.arguments if name is not None else None)
+        if key in self._seen:
             return
-        self._seen.add(started.blank.target)
+        self._seen.add(key)
         yield from self._warnings(life)
         if self._first is None:
+            if started.expected and name is None:
+                self._require_expected(life, started)
             yield from self._begin(life, started)
         if (more or life.others) and (os.cpu_count() or 1) > 1:
             self.pool.warm_up()
@@ -134,8 +141,6 @@ class IsolatedRun:
     def _begin(self, life: Life, started: Started) -> Iterator[Event]:
         """The first layer that can be checked: the run begins, with what could not be before it."""
         assert life.ready is not None
-        if started.expected:
-            self._require_expected(life, started)
         self._first = started
         count = sum(len(target.tasks) for target in self.targets)
         yield RunStarted(life.ready.version, life.ready.environment, started.seed, count)
@@ -177,6 +182,19 @@ class IsolatedRun:
     def _finished(self, layer: LayerResult) -> LayerFinished:
         self.layers.append(layer)
         return LayerFinished(layer)
+
+
+def _configured(life: Life, name: str) -> Started:
+    """Start a layer that has options of its own; whatever is wrong with them is its problem."""
+    try:
+        started = life.start()
+        if started.runs:
+            require_expected(started.expected, started.known)
+    except (UsageError, Unusable) as error:
+        if not str(error):
+            raise
+        raise Unusable(UsageError(f"The configured layer {name!r}: {error}")) from error
+    return started
 
 
 def _result(life: Life, started: Started, ledger: Ledger) -> LayerResult:

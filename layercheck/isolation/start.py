@@ -1,7 +1,8 @@
-"""From what was typed to a run in which every layer has a process of its own."""
+"""From what was typed or configured to a run in which every layer has a process of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from layercheck.errors import TargetError
@@ -21,10 +22,35 @@ def typed_run(arguments: Arguments, command: str, limits: Limits) -> IsolatedRun
         There is no target, or no process can be started.
     """
     require_target(arguments.target)
+    task = Task(command, "", arguments=arguments, memory=limits.memory)
+    return IsolatedRun([_target(text, task) for text in arguments.target], _warm_pool(limits))
+
+
+def configured_run(
+    layers: Sequence[tuple[str, Arguments]], command: str, limits: Limits, path: Sequence[str]
+) -> IsolatedRun:
+    """Return the run of the layers of a configuration, each with options of its own.
+
+    Parameters
+    ----------
+    layers : sequence of (name, Arguments)
+    command : str
+    limits : Limits
+    path : sequence of str
+        Folders that are importable beside the working folder.
+    """
+    targets = []
+    for name, arguments in layers:
+        task = Task(command, "", arguments=arguments, memory=limits.memory, path=tuple(path))
+        target = _target(arguments.target[0], task)
+        targets.append(replace(target, configured_as=name))
+    return IsolatedRun(targets, _warm_pool(limits))
+
+
+def _warm_pool(limits: Limits) -> Pool:
     pool = Pool(limits)
     pool.warm_up()
-    task = Task(command, "", arguments=arguments, memory=limits.memory)
-    return IsolatedRun(tuple(_target(text, task) for text in arguments.target), pool)
+    return pool
 
 
 def _target(text: str, task: Task) -> Target:
