@@ -28,10 +28,14 @@ if TYPE_CHECKING:  # the form that type checkers take for a public name
     from layercheck.errors import ReturnError as ReturnError
     from layercheck.errors import TargetError as TargetError
     from layercheck.errors import UsageError as UsageError
+    from layercheck.frameworks.attributes import Attributes as Attributes
+    from layercheck.frameworks.backend import backends_installed as backends_installed
+    from layercheck.frameworks.examples import example_inputs as example_inputs
     from layercheck.frameworks.found import packages_used as packages_used
     from layercheck.frameworks.framework import Framework as Framework
     from layercheck.frameworks.inputs import input_names as input_names
     from layercheck.frameworks.nested import flatten as flatten
+    from layercheck.frameworks.precision import find_precision as find_precision
     from layercheck.frameworks.program import Program as Program
     from layercheck.frameworks.program import Recorded as Recorded
     from layercheck.frameworks.program import program_builder as program_builder
@@ -80,10 +84,14 @@ _HOMES = {
         "TargetError",
         "UsageError",
     ),
+    "frameworks.attributes": ("Attributes",),
+    "frameworks.backend": ("backends_installed",),
+    "frameworks.examples": ("example_inputs",),
     "frameworks.found": ("packages_used",),
     "frameworks.framework": ("Framework",),
     "frameworks.inputs": ("input_names",),
     "frameworks.nested": ("flatten",),
+    "frameworks.precision": ("find_precision",),
     "frameworks.program": ("Program", "Recorded", "program_builder"),
     "layer": ("Layer", "Learnable", "State"),
     "layout": ("Layout",),

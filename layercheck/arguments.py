@@ -12,6 +12,7 @@ from layercheck.commands import as_argument, command_line
 from layercheck.conventions.declarations import parse_declarations
 from layercheck.errors import LayoutError, UsageError, nearest
 from layercheck.expressions import evaluate_init, split_assignments
+from layercheck.frameworks.backend import choose_backend
 from layercheck.isolation.protocol import Arguments, Texts
 from layercheck.layout import Layout, parse_layout_option
 from layercheck.loading import LoadedTarget, Loading, load_all
@@ -51,6 +52,7 @@ def make_plan(
     for given, option in ((only, "--only"), (skip, "--skip"), (expected, "--expect-fail")):
         require_known(given, suites, option)
     options = _options(arguments)
+    choose_backend(common["declared"].get("backend"))
     loading = load(arguments.target)
     if not loading.targets:
         raise UsageError("\n".join(map(str, loading.errors)))

@@ -14,6 +14,7 @@ import numpy as np
 
 from layercheck.case import Options
 from layercheck.errors import LayoutError, UsageError
+from layercheck.frameworks.backend import choose_backend
 from layercheck.isolation.limits import Limits
 from layercheck.isolation.pool import Pool
 from layercheck.isolation.protocol import Task
@@ -96,6 +97,7 @@ def make_called_plan(
     require_known(call.expected_failures, suites, "expected_failures")
     dtypes, options = require_dtypes(call.dtypes), _options(call)
     layouts = tuple(_layout(layout) for layout in call.layouts)
+    choose_backend((call.declare or {}).get("backend"))
     loaded = load()
     rerun = _rerun(loaded, call)
     target = TargetPlan(

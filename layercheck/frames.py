@@ -67,6 +67,11 @@ def source_line(file: str, line: int) -> str:
     return linecache.getline(file, line).strip()
 
 
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to an installed package."""
+    return bool(_INSTALLED & set(Path(file).parts))
+
+
 def _is_code_of_others(file: str) -> bool:
     if file.startswith("<"):
         return file.startswith(_TYPED_IN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from layercheck.calling import as_answer, watched, with_place
@@ -92,6 +93,8 @@ def _build(plan: TargetPlan, seed: int, options: Options) -> Subject:
         integers=options.integers,
         data=options.data,
         names_cupy=_names_cupy(loaded.obj),
+        options=options,
+        fresh=None if layer is loaded.obj else partial(_built_again, plan),
     )
     with seeded(seed):
         try:
@@ -103,6 +106,11 @@ def _build(plan: TargetPlan, seed: int, options: Options) -> Subject:
             if hasattr(layer, _NO_NAME):
                 raise CallUnavailable(_answers(loaded.name)) from error
             raise
+
+
+def _built_again(plan: TargetPlan, seed: int) -> Any:
+    with seeded(seed):
+        return construct(plan.loaded, dict(plan.init), seed)
 
 
 def _answers(name: str) -> str:

@@ -226,6 +226,8 @@ class Subject:
         The layer that was handed in, untouched.
     packages : tuple of str
         The packages that it is written with, as they are imported; NumPy is understood.
+    fresh : callable, seed -> layer, optional
+        Builds the user's object again, with other random numbers; None where it was handed in.
     """
 
     name: str
@@ -242,6 +244,7 @@ class Subject:
     build: Callable[[np.dtype[Any], tuple[Layout, ...]], Instance]
     notes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    fresh: Callable[[int], Any] | None = None
 
     def evaluate(
         self,

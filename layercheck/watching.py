@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from layercheck.errors import CallUnavailable, LayerError, describe
-from layercheck.frames import display_path
+from layercheck.frames import display_path, is_installed
 from layercheck.surroundings import Surroundings
 
 _HIDDEN = (PendingDeprecationWarning, ImportWarning, ResourceWarning)
+_OF_OTHERS = (DeprecationWarning, FutureWarning)  # meant for whoever wrote the line
 _SHOWN = 200
 
 
@@ -124,6 +125,8 @@ class Watch:
     def _warned(
         self, message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
     ) -> None:
+        if issubclass(category, _OF_OTHERS) and is_installed(filename):
+            return
         error = message if isinstance(message, Warning) else category(message)
         text = " ".join(describe(error).split())[:_SHOWN]
         self.note(f"it warns: {text} ({display_path(filename)}:{lineno})")

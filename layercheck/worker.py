@@ -16,6 +16,7 @@ from layercheck.arguments import make_plan
 from layercheck.calls import Call, make_called_plan
 from layercheck.checking import Checking
 from layercheck.errors import CallUnavailable, UsageError, describe
+from layercheck.frameworks.backend import quiet_frameworks
 from layercheck.isolation.guard import has_children, limit_address_space, own_streams, protect
 from layercheck.isolation.handles import open_shared
 from layercheck.isolation.link import Link
@@ -54,6 +55,7 @@ def main() -> None:
     link.send(Ready(__version__, environment(), warnings))
     task = link.receive()
     _put_back(task.environ)
+    quiet_frameworks()
     work = _Work(task, suites, link)
     try:
         with own_streams():

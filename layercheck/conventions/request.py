@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from layercheck.case import Options
 from layercheck.conventions.declarations import Declarations, parse_declarations
 from layercheck.errors import DeclarationError, LayoutError
 from layercheck.layout import Layout
@@ -36,6 +37,10 @@ class Request:
         The values of inputs, where the user gave some; the name "" stands for every input.
     names_cupy : bool
         The text of the layer's module names cupy: the layer claims the GPU.
+    options : Options
+        The values that the user gives the inputs.
+    fresh : callable, seed -> layer, optional
+        Builds the layer again, with other random numbers; None where it was handed in built.
     """
 
     layer: Any
@@ -50,6 +55,8 @@ class Request:
     integers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     names_cupy: bool = False
+    options: Options = field(default_factory=Options)
+    fresh: Callable[[int], Any] | None = None
 
     @cached_property
     def declarations(self) -> Declarations:

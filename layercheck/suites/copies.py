@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from layercheck.calling import call_layer
+from layercheck.calling import call_layer, keeping_changes
 from layercheck.case import Case
 from layercheck.errors import LayerError, describe
 from layercheck.rounds import Live
@@ -37,12 +37,21 @@ def _pickled(layer: Any) -> Any:
     return pickle.loads(pickle.dumps(layer))
 
 
+def _shortened(text: str) -> str:
+    """The first sentences of a message: frameworks add whole configurations."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition('. ')[0]} ..."
+
+
+_LONGEST = 240
+
+
 def _require_same(case: Case, kind: str, duplicate: Callable[[Any], Any], expected: Arrays) -> None:
     live = Live(case)
     try:
-        live.instance.layer = call_layer(kind, duplicate, live.instance.layer)
+        with keeping_changes():  # it may be the first import of what copies it
+            live.instance.layer = call_layer(kind, duplicate, live.instance.layer)
     except LayerError as error:
-        skip(f"the layer cannot be copied as a {kind}: {describe(error.original)}")
+        skip(f"the layer cannot be copied as a {kind}: {_shortened(describe(error.original))}")
     source = case.subject.source
     try:
         actual = live.run(live.inputs(), "predict").outputs
