@@ -63,7 +63,14 @@ class LayerError(LayercheckError):
         What the layer raised.
     file, line : str or None, int or None
         The innermost frame that lies in the user's own code.
+
+    Attributes
+    ----------
+    advice : str or None
+        What to do about it, where whoever called the layer knows.
     """
+
+    advice: str | None = None
 
     def __init__(
         self,

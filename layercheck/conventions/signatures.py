@@ -23,8 +23,8 @@ class Signature:
         Names of positional parameters, ``self`` left out.
     variable : bool
         It takes ``*args``.
-    keywords : tuple of str
-        Keyword-only parameters.
+    keywords, required_keywords : tuple of str
+        Keyword-only parameters, and those of them without a default.
     takes_any_keyword : bool
         It takes ``**kwargs``.
     """
@@ -33,6 +33,7 @@ class Signature:
     optional: tuple[str, ...] = ()
     variable: bool = False
     keywords: tuple[str, ...] = ()
+    required_keywords: tuple[str, ...] = ()
     takes_any_keyword: bool = False
 
     @property
@@ -59,6 +60,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
         tuple(p.name for p in positional if p.default is not p.empty),
         any(p.kind is p.VAR_POSITIONAL for p in parameters),
         tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
+        tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty),
         any(p.kind is p.VAR_KEYWORD for p in parameters),
     )
 

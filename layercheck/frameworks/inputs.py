@@ -15,7 +15,8 @@ def input_names(
     """Return the names of the inputs: one for each layout, where the function takes as many.
 
     These are the parameters without a default, then those that a layout names, then others in
-    order while there are layouts left. Parameters that ``--call`` gives are none.
+    order while there are layouts left. Keyword-only ones come last. Parameters that ``--call``
+    gives are none.
 
     Parameters
     ----------
@@ -30,11 +31,13 @@ def input_names(
     required = [name for name in signature.required if name not in taken]
     optional = [name for name in signature.optional if name not in taken]
     wanted = {name for name, _ in request.layouts}
+    asked = {*signature.required_keywords, *wanted} - taken
+    keywords = [name for name in signature.keywords if name in asked]
     chosen = {*required, *(name for name in optional if name in wanted)}
     for name in optional:
-        if len(chosen) < len(request.layouts):
+        if len(chosen) + len(keywords) < len(request.layouts):
             chosen.add(name)
-    names = [name for name in (*required, *optional) if name in chosen]
+    names = [name for name in (*required, *optional) if name in chosen] + keywords
     missing = len(request.layouts) - len(names)
     if signature.variable and missing > 0:
         names += ["x"] if not names and missing == 1 else [f"x{i + 1}" for i in range(missing)]

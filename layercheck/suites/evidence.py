@@ -109,6 +109,11 @@ def source_of_error(error: LayerError, known: Source | None) -> Source | None:
     return Source(error.file, error.line, known.function if known else None)
 
 
+def copy_of(case: Case, name: str) -> str:
+    """Return how a copy of an array is written: ``x.copy()``."""
+    return f"{name}.clone()" if case.subject.framework == "torch" else f"{name}.copy()"
+
+
 def line_of_error(error: LayerError) -> tuple[str, ...]:
     """Return the text of the line that raised, for the details of a finding."""
     text = source_line(error.file, error.line) if error.file and error.line else ""

@@ -25,13 +25,24 @@ def fail_raised(
         where=f"at {sizes(case, layouts)}",
         source=source_of_error(error, source),
         details=line_of_error(error),
-        fix=_integers(case, error),
+        fix=error.advice or _integers(case, error),
     )
+
+
+# What NumPy, PyTorch, JAX and TensorFlow say where floating numbers are used as indices.
+_NO_INDICES = (
+    "must be of integer",
+    "one of the following scalar types: Long, Int",
+    "expected scalar type Long",
+    "tensors used as indices must be long",
+    "only applicable to integer",
+    "Expected floating point type for target with class probabilities",
+)
 
 
 def _integers(case: Case, error: LayerError) -> str | None:
     """Return how to give indices, where floating inputs were used as such."""
-    if not (isinstance(error.original, IndexError) and "must be of integer" in str(error.original)):
+    if not any(text in str(error.original) for text in _NO_INDICES):
         return None
     names = case.subject.input_names
     floating = [name for i, name in enumerate(names) if not case.is_integer(i)]

@@ -45,10 +45,21 @@ def values_of(instance: Instance) -> Values:
     """Return copies of the numbers, texts and arrays of a layer; not its learnables and states."""
     own = {id(array) for array in (*instance.learnables(), *instance.states())}
     return {
-        place: np.array(value) if isinstance(value, np.ndarray) else value
+        place: _copied(value)
         for place, value in walk(instance.layer)
-        if isinstance(value, (*_PLAIN, np.ndarray)) and id(value) not in own
+        if (isinstance(value, (*_PLAIN, np.ndarray)) or _is_tensor(value)) and id(value) not in own
     }
+
+
+def _is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor of a framework that can be written in place."""
+    return hasattr(value, "detach") and hasattr(value, "clone") and hasattr(value, "__array__")
+
+
+def _copied(value: Any) -> Any:
+    if _is_tensor(value):
+        return value.detach().clone()
+    return np.array(value) if isinstance(value, np.ndarray) else value
 
 
 def shared_values(layer: Any) -> Values:

@@ -9,6 +9,7 @@ import numpy as np
 from layercheck.case import Case
 from layercheck.outcome import Cause
 from layercheck.suite import Check, Suite
+from layercheck.suites.evidence import copy_of
 from layercheck.suites.purity_arrays import no_aliasing, strided_inputs
 from layercheck.suites.purity_history import backward_of_earlier_forward, deterministic
 from layercheck.suites.purity_objects import forwards_retained, instances_independent
@@ -38,7 +39,7 @@ def inputs_unchanged(case: Case) -> Passed | None:
             case,
             write,
             cause="mutates-input",
-            fix=f"Work on a copy: {write.name} = {write.name}.copy(), or write "
+            fix=f"Work on a copy: {write.name} = {copy_of(case, write.name)}, or write "
             f"{write.name} = {write.name} - ... instead of {write.name} -= ...",
         )
     return None
@@ -59,7 +60,8 @@ def upstream_unchanged(case: Case) -> Passed | None:
             case,
             write,
             cause="mutates-upstream",
-            fix="Work on a copy: dx = dz.copy(), or multiply by the mask instead of writing.",
+            fix=f"Work on a copy: dx = {copy_of(case, 'dz')}, or multiply by the mask instead of "
+            "writing.",
         )
     return None
 

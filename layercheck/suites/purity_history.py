@@ -125,7 +125,7 @@ def _hidden_state(case: Case, mode: Mode, again: Sequence[Any]) -> Cause | None:
 
 
 def _shown(old: Any, new: Any) -> str:
-    if np.size(old) > 1 or np.size(new) > 1:
+    if np.asarray(old).size > 1 or np.asarray(new).size > 1:
         return ""
     return f" from {old} to {new}"
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from layercheck import RandomSource
+from layercheck_torch.tree import walk
 
 
 class TorchGenerator(RandomSource):
@@ -26,3 +30,26 @@ class TorchGenerator(RandomSource):
     def restore(self, state: Any) -> None:
         """Put it where it stood."""
         self._generator.set_state(state)
+
+
+def generators_of(layer: Any) -> tuple[Any, ...]:
+    """Return the default generator, and those that a layer holds."""
+    own: list[Any] = []
+    for _, value in walk(layer):
+        if isinstance(value, torch.Generator):
+            own.append(TorchGenerator(value))
+        elif isinstance(value, (np.random.Generator, np.random.RandomState)):
+            own.append(value)
+    return (TorchGenerator(), *own)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Set the default generator in the block, and put it back afterwards."""
+    default = TorchGenerator()
+    before = default.state()
+    default.seed(seed)
+    try:
+        yield
+    finally:
+        default.restore(before)
