@@ -10,7 +10,9 @@ import numpy as np
 
 from layercheck.case import Case
 from layercheck.errors import LayerError
+from layercheck.gradients.joint import Group, Member, verify_together
 from layercheck.gradients.problem import Problem, make_problem
+from layercheck.gradients.structure import one_block
 from layercheck.gradients.verify import Verification, verify
 from layercheck.outcome import Cause
 from layercheck.subject import Arrays, Gradients
@@ -36,18 +38,21 @@ def second_order(case: Case) -> None:
     meta-learning and Newton's method rest on it.
 
     The usual cause is a backward written by hand that leaves the framework's operations
-    (`.detach()`, `.data`, arrays of another library), so that its own derivative is silently
-    zero or wrong. Fix: write backward with the framework's operations on saved tensors, or
-    declare that it can be differentiated once only (`once_differentiable`).
+    (`.detach()`, `.data`, arrays of another library) or uses what forward computed in between, so
+    that its own derivative is silently zero or wrong. Fix: write backward with the framework's
+    operations on saved inputs and outputs, or declare that it can be differentiated once only
+    (`once_differentiable`).
     """
     if not case.subject.facts.second_order:
         skip(_UNAVAILABLE[case.subject.facts.backward])
     t = _trial(reference(case))
     question = _Question.ask(t)
+    problems = {target: question.pose(target) for target in question.targets()}
+    known = _together(question, problems)
     unclear = []
-    for target in question.targets():
-        problem = question.pose(target)
-        found = verify(problem, t.case.rng("second order", target.title), t.case.options.budget)
+    for target, problem in problems.items():
+        rng = t.case.rng("second order", target.title)
+        found = known.get(target) or verify(problem, rng, t.case.options.budget)
         if found.failed:
             _fail(t.case, target, problem, found)
         unclear.append(found.inconclusive)
@@ -66,7 +71,23 @@ def _trial(case: Case) -> Trial:
     return t
 
 
-@dataclass(frozen=True)
+def _together(
+    question: _Question, problems: dict[_Target, Problem]
+) -> dict[_Target, Verification | None]:
+    """Verify all derivatives along the same directions; none where one must be looked at alone."""
+    if any(problem.is_complex for problem in problems.values()):
+        return {}
+    members = tuple(Member(p, one_block(p), target.title) for target, p in problems.items())
+    group = Group(
+        members,
+        lambda values: question.evaluate(dict(zip(problems, values, strict=True))),
+        lambda directions: question.derivatives(list(problems), directions),
+    )
+    found = verify_together(group, question.t.case.rng("second order"))
+    return dict(zip(problems, found, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
 class _Target:
     """What the gradients are differentiated by."""
 
@@ -121,36 +142,41 @@ class _Question:
             skip(f"the gradients cannot be differentiated again: {error}")
         return of_upstream, second
 
-    def derivative(self, target: _Target, directions: Sequence[Any]) -> np.ndarray:
-        """The derivative of sum(directions * outputs) with respect to one target."""
+    def derivatives(
+        self, targets: Sequence[_Target], directions: Sequence[Any]
+    ) -> list[np.ndarray]:
+        """The derivatives of sum(directions * outputs) with respect to some targets."""
         of_upstream, second = self.differentiated(directions)
-        values = of_upstream if target.tensor is None else _floating_of(self.t, second)
-        value = values[target.number]
-        return np.zeros_like(target.value) if value is None else np.asarray(value)
+        of_tensors = _floating_of(self.t, second)
+        found = [(of_upstream if t.tensor is None else of_tensors)[t.number] for t in targets]
+        return [
+            np.zeros_like(target.value) if value is None else np.asarray(value)
+            for target, value in zip(targets, found, strict=True)
+        ]
 
-    def evaluate(self, target: _Target, value: Any) -> Arrays:
-        """The gradients with one target replaced."""
+    def evaluate(self, values: dict[_Target, Any]) -> Arrays:
+        """The gradients with some targets replaced."""
         t = self.t
-        count = len(t.evaluation.outputs)
-        if target.tensor is None:
-            upstream = list(t.upstream[:count])
-            upstream[target.number] = np.asarray(value).astype(upstream[target.number].dtype)
-            return tuple(_floating(t.pull_back(upstream)))
-        point = t.replaced(target.tensor, value)
-        evaluation = t.case.evaluate(point, training(t.case))
-        return tuple(
-            _floating(replace(t, evaluation=evaluation, point=point).pull_back(t.upstream))
-        )
+        point, upstream = t.point, list(t.upstream)
+        for target, value in values.items():
+            if target.tensor is None:
+                dtype = upstream[target.number].dtype
+                upstream[target.number] = np.asarray(value).astype(dtype)
+            else:
+                point = replace(t, point=point).replaced(target.tensor, value)
+        if point is not t.point:
+            t = replace(t, point=point, evaluation=t.case.evaluate(point, training(t.case)))
+        return tuple(_floating(t.pull_back(upstream)))
 
     def pose(self, target: _Target) -> Problem:
         """Pose the verification of one derivative."""
         return make_problem(
             target.value,
-            self.derivative(target, self.directions),
+            self.derivatives([target], self.directions)[0],
             self.outputs,
             self.directions,
-            lambda value: self.evaluate(target, value),
-            lambda directions: self.derivative(target, directions),
+            lambda value: self.evaluate({target: value}),
+            lambda directions: self.derivatives([target], directions)[0],
         )
 
 
@@ -194,8 +220,9 @@ def _fail(case: Case, target: _Target, problem: Problem, found: Verification) ->
         worst=worst,
         wrong=found.wrong,
         cause=_why(problem, found, target),
-        fix="Write backward with operations that the framework differentiates, on saved tensors; "
-        "or declare that it can be differentiated once only.",
+        fix="Write backward with operations that the framework differentiates, on the inputs and "
+        "outputs (what forward computed in between has no derivative); or declare that it can be "
+        "differentiated once only.",
     )
 
 
