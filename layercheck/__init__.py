@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # the form that type checkers take for a public name
     from layercheck.subject import Subject as Subject
     from layercheck.suite import Check as Check
     from layercheck.suite import Suite as Suite
+    from layercheck.testing import pytest_checks as pytest_checks
     from layercheck.tolerances import difference as difference
     from layercheck.tolerances import tolerance as tolerance
     from layercheck.verdict import Failed as Failed
@@ -108,6 +109,7 @@ _HOMES = {
     "randomness": ("RandomSource",),
     "subject": ("Evaluation", "Facts", "Gradients", "Slot", "Subject"),
     "suite": ("Check", "Suite"),
+    "testing": ("pytest_checks",),
     "tolerances": ("difference", "tolerance"),
     "verdict": ("Failed", "Inconclusive", "Passed", "Skipped", "fail", "skip"),
 }

@@ -49,7 +49,7 @@ class Ledger:
             pending.append(item)
             if len(pending) < counts[item.id]:
                 continue
-            for result in _settled(pending, self.expected.get(item.id)):
+            for result in settled(pending, self.expected.get(item.id)):
                 self.results.append(result)
                 yield CheckFinished(result)
             pending = []
@@ -69,7 +69,7 @@ def require_expected(expected: Iterable[str], known: Collection[str]) -> None:
             )
 
 
-def _settled(results: list[Result], reason: str | None) -> list[Result]:
+def settled(results: list[Result], reason: str | None) -> list[Result]:
     """Apply an expected failure to all dtypes of one check."""
     if reason is None:
         return results

@@ -63,11 +63,13 @@ ROOMS = (
     "arrays",
     "arguments",
     "calls",
+    "inquiry",
     "worker",
     "reports",
     "explain",
     "debugging",
     "api",
+    "testing",
     "cli",
     "__main__",
 )

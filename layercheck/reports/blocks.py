@@ -10,7 +10,7 @@ from rich.text import Text
 from layercheck.outcome import Finding, Outcome, Result, Worst
 from layercheck.reports.escaping import shown
 from layercheck.reports.reporter import Style
-from layercheck.reports.text import coloured_numbers, rule_character, styled, wrap
+from layercheck.reports.text import coloured_numbers, rule_character, styled, to_string, wrap
 
 _INDENT = 10
 _TITLES = {Outcome.FAILED: ("Failed", "bold red"), Outcome.INCOMPLETE: ("Incomplete", "magenta")}
@@ -55,6 +55,12 @@ def block(results: list[Result], style: Style, *, name_dtypes: bool = False) -> 
     if finding.rerun is not None:
         lines.append(_label("rerun") + Text(shown(finding.rerun, style.encoding)))
     return lines
+
+
+def block_text(result: Result, again: str, style: Style) -> str:
+    """Return the block of one result as text, with another command that shows it again."""
+    label = _label("") if _evidence(result).rerun is not None else _label("rerun")
+    return to_string([*block([result], style), label + Text(shown(again, style.encoding))], style)
 
 
 def rule(style: Style, title: Text | None = None) -> Text:
