@@ -1,7 +1,8 @@
-"""SReLU without a backward pass: what can be checked before any gradient is written.
+"""SReLU without a backward pass: its gradients are derived from `predict`, and checked.
 
-Shows a native layer with four learnables and `predict` alone. Shapes, dtypes, batch, purity
-and numerics are checked; the gradient checks are skipped with the reason.
+Shows a native layer with four learnables and `predict` alone. Where jax is installed its NumPy
+calls are carried out by jax.numpy, which differentiates them; where it is not, the gradient
+checks are skipped and say so.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the form that type checkers take for a public name
     from layercheck.api import CheckFailure as CheckFailure
     from layercheck.api import Report as Report
     from layercheck.api import check_layer as check_layer
+    from layercheck.autodiff.gradient import gradient as gradient
     from layercheck.calling import call_layer as call_layer
     from layercheck.case import Case as Case
     from layercheck.case import Options as Options
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # the form that type checkers take for a public name
     from layercheck.errors import QuestionError as QuestionError
     from layercheck.errors import ReturnError as ReturnError
     from layercheck.errors import TargetError as TargetError
+    from layercheck.errors import TraceError as TraceError
     from layercheck.errors import UsageError as UsageError
     from layercheck.frameworks.attributes import Attributes as Attributes
     from layercheck.frameworks.backend import backends_installed as backends_installed
@@ -71,6 +73,7 @@ if TYPE_CHECKING:  # the form that type checkers take for a public name
 
 _HOMES = {
     "api": ("CheckFailure", "Report", "check_layer"),
+    "autodiff.gradient": ("gradient",),
     "calling": ("call_layer",),
     "case": ("Case", "Options", "Point"),
     "conventions.request": ("Request",),
@@ -83,6 +86,7 @@ _HOMES = {
         "QuestionError",
         "ReturnError",
         "TargetError",
+        "TraceError",
         "UsageError",
     ),
     "frameworks.attributes": ("Attributes",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ def reachable(*roots: Any) -> Iterator[Any]:
             continue
         seen.add(id(item))
         yield item
-        if not issubclass(type(item), (np.ndarray, *_SHARED)):
+        is_opaque = getattr(type(item), "is_opaque", False) is True
+        if not is_opaque and not issubclass(type(item), (np.ndarray, *_SHARED)):
             stack.extend(_parts(item))
 
 
@@ -70,7 +71,11 @@ def _slots(item: Any) -> dict[str, Any]:
     return values
 
 
-def copy_object(root: Any, cast: Callable[[np.ndarray], np.dtype[Any]] | None = None) -> Any:
+def copy_object(
+    root: Any,
+    cast: Callable[[np.ndarray], np.dtype[Any]] | None = None,
+    instead: Mapping[int, Any] | None = None,
+) -> Any:
     """Return a deep copy of `root`.
 
     Unlike ``copy.deepcopy`` it shares what cannot or need not be copied (modules, functions,
@@ -83,11 +88,15 @@ def copy_object(root: Any, cast: Callable[[np.ndarray], np.dtype[Any]] | None = 
         Usually a layer, or a tuple of a layer and what its last call returned.
     cast : callable, array -> dtype, optional
         The dtype of an array's copy; default: its own.
+    instead : mapping, id of an array -> object, optional
+        What the copy has in its place, wherever it is held.
     """
-    memo: dict[int, Any] = {}
+    memo: dict[int, Any] = dict(instead or {})
     arrays: list[np.ndarray] = []
     rebuilt: list[tuple[Any, Any]] = []
     for item in reachable(root):
+        if id(item) in memo:
+            continue
         if _says_how_it_is_copied(item):
             rebuilt.append((item, object.__new__(type(item))))
             memo[id(item)] = rebuilt[-1][1]

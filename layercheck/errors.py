@@ -7,6 +7,7 @@ LayercheckError
 |   |-- DataError         input data that cannot be read or do not fit
 |   |-- DeclarationError  a declaration that is unknown or does not fit the layer
 |   `-- QuestionError     the layer can be read in several ways; ends with what answers it
+|-- TraceError            NumPy code cannot be differentiated as it stands
 |-- CallUnavailable       a call of the layer that cannot be made here; not the layer's answer
 `-- LayerError            the user's layer raised while it was being called
     `-- ReturnError       it returned something that is not what its convention asks for
@@ -46,6 +47,40 @@ class DeclarationError(UsageError):
 
 class QuestionError(UsageError):
     """A layer can be read in several ways; the message ends with the declaration that decides."""
+
+
+class TraceError(LayercheckError):
+    """A line of NumPy code takes a value out of the trace, so that its derivative would be lost.
+
+    Parameters
+    ----------
+    what : str
+        What the line does: ``calls float() on a traced value``.
+    remedy : str
+        What to write instead.
+    file, line : str or None, int or None
+    place : str
+        Both, as they are shown.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        remedy: str = "",
+        file: str | None = None,
+        line: int | None = None,
+        place: str = "",
+    ) -> None:
+        super().__init__(what, remedy, file, line, place)
+        self.what = what
+        self.remedy = remedy
+        self.file = file
+        self.line = line
+        self.place = place
+
+    def __str__(self) -> str:
+        subject = self.place or "The code"
+        return f"{subject} {self.what.removesuffix('.')}. {self.remedy}".rstrip()
 
 
 class CallUnavailable(LayercheckError):

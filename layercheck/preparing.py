@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from layercheck.autodiff.layers import differentiated
 from layercheck.calling import as_answer, watched, with_place
 from layercheck.case import Options
 from layercheck.construction import construct
@@ -73,7 +74,19 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
     finally:
         watch.building = False
     require_fit(options, subject)
-    return Prepared(plan, subject, watch=watch)
+    return Prepared(plan, _differentiated(subject, seed, options, watch), watch=watch)
+
+
+def _differentiated(subject: Subject, seed: int, options: Options, watch: Watch) -> Subject:
+    """A NumPy layer without backward, with gradients that are derived by tracing it."""
+    if subject.framework != "numpy" or subject.facts.backward != "none":
+        return subject
+    watch.building = True
+    try:
+        with watched(watch), seeded(seed):
+            return differentiated(subject, seed, options)
+    finally:
+        watch.building = False
 
 
 def _build(plan: TargetPlan, seed: int, options: Options) -> Subject:

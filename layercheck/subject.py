@@ -155,6 +155,25 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Untraced:
+    """Why no gradients can be derived for a layer that has no backward.
+
+    Parameters
+    ----------
+    what : str
+        With the line as its subject; where there is none, a reason by itself.
+    remedy : str
+    file, line : str or None, int or None
+        The line of the user's that takes a value out of the trace.
+    """
+
+    what: str
+    remedy: str = ""
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What was recognised about a layer.
 
@@ -189,6 +208,8 @@ class Facts:
     second_order, forward_mode : bool
         Its framework can differentiate the gradients, and push tangents forward: its live layers
         are `Differentiable`.
+    untraced : Untraced or None
+        Where there is no backward: why none could be derived.
     """
 
     one_pass: bool = False
@@ -209,6 +230,7 @@ class Facts:
     dtypes: tuple[str, ...] = ()
     second_order: bool = False
     forward_mode: bool = False
+    untraced: Untraced | None = None
 
 
 @dataclass(frozen=True)

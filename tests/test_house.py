@@ -43,6 +43,7 @@ ROOMS = (
     "conventions",
     "plugins",
     "frameworks",
+    "autodiff",
     "gradients",
     "suites",
     "importing",
@@ -73,7 +74,13 @@ ROOMS = (
     "cli",
     "__main__",
 )
-OWNERS = {"click": {"cli"}, "rich": {"reports"}, "pytest": set(), "cupy": {"devices"}}
+OWNERS = {
+    "click": {"cli"},
+    "rich": {"reports"},
+    "pytest": set(),
+    "cupy": {"devices"},
+    "jax": {"autodiff"},
+}
 MODULES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from layercheck.case import Case, Point
 from layercheck.errors import LayerError
-from layercheck.outcome import Cause
+from layercheck.frames import display_path, source_line
+from layercheck.outcome import Cause, Source
 from layercheck.subject import Gradients
 from layercheck.suites.evidence import source_of_error, source_of_pass
 from layercheck.suites.gradient_shapes import fail_raised
@@ -33,7 +34,7 @@ def autodiff(case: Case) -> None:
     if case.subject.facts.backward == "written":
         skip("backward is written by hand")
     if case.subject.facts.backward == "none":
-        skip("nothing here differentiates it: there is no written backward")
+        _require_traced(case)
     case.base()
     try:
         gradients = case.attempt_gradients()
@@ -53,6 +54,25 @@ def autodiff(case: Case) -> None:
         ),
         fix="Compute the outputs with operations that the framework follows, without detach(), "
         ".data, stop_gradient or arrays of another library on the way.",
+    )
+
+
+def _require_traced(case: Case) -> None:
+    """Skip a layer that cannot be differentiated; fail where one is to be trained."""
+    why = case.subject.facts.untraced
+    if why is None:
+        skip("nothing here differentiates it: there is no written backward")
+    if why.line is None or why.file is None:
+        skip(f"there is no written backward, and {why.what}")
+    if not case.subject.learnables:
+        place = f"{display_path(why.file)}:{why.line}"
+        skip(f"there is no written backward, and {place} {why.what}; nothing is to be trained")
+    known = source_of_pass(case, "forward")
+    fail(
+        f"There is no written backward, and none can be derived: a line {why.what}.",
+        source=Source(why.file, why.line, known.function if known else None),
+        details=(source_line(why.file, why.line),),
+        fix=why.remedy,
     )
 
 
