@@ -203,6 +203,8 @@ class Facts:
     missing : tuple of str
         Learnables that are declared but not there.
     claims_gpu : bool
+    keyed : bool
+        Random numbers are drawn with a key that is an argument, so that the caller decides.
     dtypes : tuple of str
         The floating dtypes that the layer can compute in; empty where any will do.
     second_order, forward_mode : bool
@@ -227,6 +229,7 @@ class Facts:
     signatures: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     claims_gpu: bool = False
+    keyed: bool = False
     dtypes: tuple[str, ...] = ()
     second_order: bool = False
     forward_mode: bool = False

@@ -127,6 +127,11 @@ class ProgramInstance:
     def layer(self, layer: Any) -> None:
         self._program.layer = layer
 
+    @property
+    def program(self) -> Program:
+        """What the plugin made of the layer, for checks of its own."""
+        return self._program
+
     def roots(self) -> tuple[Any, ...]:
         """The generators that the layer may draw from."""
         return self._program.generators()

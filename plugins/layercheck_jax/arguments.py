@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import jax
+
 from layercheck import LayoutError, Request, UsageError, input_names
 
 FLAGS = {
@@ -43,6 +45,12 @@ class CallArguments:
     constants: Mapping[str, Any] = field(default_factory=dict)
     positions: tuple[str, ...] = ()
     star: tuple[str, ...] = ()
+
+    def split(self, key: Any) -> dict[str, Any]:
+        """Return a key for each argument that takes one."""
+        if len(self.keys) <= 1:
+            return dict.fromkeys(self.keys, key)
+        return dict(zip(self.keys, jax.random.split(key, len(self.keys)), strict=True))
 
     def bind(
         self, inputs: Sequence[Any], mode: str, keys: Mapping[str, Any], **others: Any

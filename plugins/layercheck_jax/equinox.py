@@ -93,7 +93,7 @@ class EquinoxModel:
 
         def call(inputs: Arrays, key: Any) -> Any:
             others = {} if state is None else {"state": state}
-            keys = dict.fromkeys(self.arguments.keys, key)
+            keys = self.arguments.split(key)
             positional, named = self.arguments.bind(inputs, mode, keys, **others)
             found = module(*positional, **named)
             return found if state is None else _parted(found)

@@ -45,7 +45,7 @@ class FunctionModel:
         mode: str,
     ) -> tuple[Any, Arrays]:
         """Call the function."""
-        keys = dict.fromkeys(self.arguments.keys, key)
+        keys = self.arguments.split(key)
         parameters = grouped([slot.name for slot in self.learnables], learnables)
         positional, named = self.arguments.bind(inputs, mode, keys, **parameters)
         return self.layer(*positional, **named), ()

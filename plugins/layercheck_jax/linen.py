@@ -104,7 +104,7 @@ class LinenModel:
     ) -> tuple[Any, Arrays]:
         """Call ``apply`` with every collection of states mutable."""
         tree = next(iter(self.known.values()))
-        positional, named = self.arguments.bind(inputs, mode, self._keys(key))
+        positional, named = self.arguments.bind(inputs, mode, self.arguments.split(key))
         collections = tree.collections()
         found = self._module(mode).apply(
             tree.filled(learnables, states),
@@ -124,9 +124,6 @@ class LinenModel:
         training = mode == "forward"
         flags = {name: training is value for name, value in self.field_flags.items()}
         return self.layer.clone(**flags)
-
-    def _keys(self, key: Any) -> dict[str, Any]:
-        return dict.fromkeys(self.arguments.keys, key)
 
     def _tree(self, layouts: tuple[Layout, ...]) -> _Tree:
         if layouts not in self.known:
@@ -152,7 +149,7 @@ class LinenModel:
         ]
 
         def init(key: Any, *inputs: Any) -> Any:
-            positional, named = self.arguments.bind(inputs, "forward", self._keys(key))
+            positional, named = self.arguments.bind(inputs, "forward", self.arguments.split(key))
             return self._module("forward").init({"params": key}, *positional, **named)
 
         key = jax.random.key(self.request.seed % 2**32)

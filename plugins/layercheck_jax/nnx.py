@@ -76,7 +76,8 @@ class NnxModel:
             for kind in (_kind(variable),)
         ]
         module = nnx.merge(self.graphs[mode], jax.tree.unflatten(self.structure, leaves))
-        keys = {name: nnx.Rngs(key) if name == "rngs" else key for name in self.arguments.keys}
+        keys = self.arguments.split(key)
+        keys |= {name: nnx.Rngs(own) for name, own in keys.items() if name == "rngs"}
         positional, named = self.arguments.bind(inputs, mode, keys)
         outputs = module(*positional, **named)
         left = dict(_variables(nnx.state(module))[0])
@@ -110,6 +111,8 @@ def _variables(state: Any) -> tuple[list[tuple[Path, Any]], Any]:
 
 
 def _kind(variable: Any) -> str:
+    if not isinstance(variable, nnx.Variable):
+        return "constant"
     if isinstance(variable, nnx.RngState):
         return "random"
     value = _value(variable)

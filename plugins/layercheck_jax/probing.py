@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from layercheck import LayerError, Layout, Request, call_layer
 from layercheck_jax.explaining import explained
 from layercheck_jax.model import Model, Values
+from layercheck_jax.narrowing import narrowing
 from layercheck_jax.outputs import is_inexact
 from layercheck_jax.passes import Passes
 from layercheck_jax.precision import cast, is_floating, precision
@@ -115,7 +115,7 @@ class _Trial:
             for number, z in enumerate(jaxpr.out_avals[: self._count(jaxpr)]):
                 if is_floating(z.dtype) and np.dtype(z.dtype) != WIDE:
                     return f"output {number + 1} is {z.dtype} where float64 goes in"
-            step = next(_narrowing(jaxpr.jaxpr), None)
+            step = next(narrowing(jaxpr.jaxpr, WIDE), None)
             if step is not None:
                 return f"the layer computes in {step[1]} on the way ({step[0]})"
         return None
@@ -180,30 +180,6 @@ def example(request: Request, name: str, layout: Layout) -> np.ndarray:
         return rng.integers(*integers, size=shape)
     low, high = request.ranges.get(name, request.ranges.get("", (-2.0, 2.0)))
     return rng.uniform(low, high, shape).astype(np.float32)
-
-
-def _narrowing(jaxpr: Any) -> Iterator[tuple[str, str]]:
-    """Yield the primitives that take float64 and give a lower floating dtype."""
-    for equation in jaxpr.eqns:
-        inner = [sub for value in equation.params.values() for sub in _jaxprs(value)]
-        for sub in inner:
-            yield from _narrowing(sub)
-        takes = any(_dtype(v) == WIDE for v in equation.invars)
-        gives = [_dtype(v) for v in equation.outvars]
-        lower = [d for d in gives if d is not None and is_floating(d) and d != WIDE]
-        if takes and lower and not inner:
-            yield equation.primitive.name, str(lower[0])
-
-
-def _jaxprs(value: Any) -> Iterator[Any]:
-    for each in value if isinstance(value, (tuple, list)) else (value,):
-        inner = getattr(each, "jaxpr", each)
-        if hasattr(inner, "eqns"):
-            yield inner
-
-
-def _dtype(variable: Any) -> Any:
-    return getattr(getattr(variable, "aval", None), "dtype", None)
 
 
 def _generators() -> str:

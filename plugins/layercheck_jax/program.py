@@ -49,24 +49,24 @@ class JaxProgram:
         states: Arrays,
         roots: tuple[Any, ...] = (),
     ) -> None:
-        self._passes, self._dtype = passes, dtype
+        self.passes, self.dtype = passes, dtype
         self._learnables, self._states = learnables, states
         self._roots, self._keys = roots, KeySource()
 
     @property
     def layer(self) -> Any:
         """The user's object."""
-        return self._passes.model.layer
+        return self.passes.model.layer
 
     @layer.setter
     def layer(self, layer: Any) -> None:
         if layer is not self.layer:
-            model = self._passes.model.replaced(layer)
-            self._passes = Passes(model, is_compiled=self._passes.is_compiled)
+            model = self.passes.model.replaced(layer)
+            self.passes = Passes(model, is_compiled=self.passes.is_compiled)
 
     def copied(self) -> JaxProgram:
         """Return a program with keys of its own; nothing else is ever written to."""
-        return JaxProgram(self._passes, self._dtype, self._learnables, self._states, self._roots)
+        return JaxProgram(self.passes, self.dtype, self._learnables, self._states, self._roots)
 
     def generators(self) -> tuple[Any, ...]:
         """The random keys, and generators of NumPy that the layer's module holds."""
@@ -86,11 +86,11 @@ class JaxProgram:
         """Run one pass."""
         given = _copies(learnables), _copies(states), _copies(inputs)
         seed = self._keys.draw()
-        if record and not self._passes.is_compiled:
+        if record and not self.passes.is_compiled:
             (outputs, new), pull_back = self._call("backward()", "recorded", mode, given, seed)
             return Recorded(_to_numpy(outputs), _to_numpy(new), _Tape(mode, given, seed, pull_back))
         outputs, new = self._call("forward()", "forward", mode, given, seed)
-        tape = _Tape(mode, given, seed) if self._passes.is_compiled else None
+        tape = _Tape(mode, given, seed) if self.passes.is_compiled else None
         return Recorded(_to_numpy(outputs), _to_numpy(new), tape)
 
     def pull_back(self, tape: _Tape, upstream: Arrays, state_upstream: Any) -> Gradients:
@@ -98,7 +98,7 @@ class JaxProgram:
         if tape.pull_back is None:
             found = self._call("backward()", "gradient", tape.mode, tape.given, tape.seed, upstream)
         else:
-            with explained(), precision(self._dtype):
+            with explained(), precision(self.dtype):
                 found = call_layer("backward()", tape.pull_back, upstream)
         learnables, inputs = found
         return Gradients(_to_numpy(inputs), _to_numpy(learnables))
@@ -134,8 +134,8 @@ class JaxProgram:
         )
 
     def _call(self, call: str, name: str, mode: str, *arguments: Any) -> Any:
-        with explained(), precision(self._dtype):
-            return call_layer(call, self._passes.get(name, mode), *arguments)
+        with explained(), precision(self.dtype):
+            return call_layer(call, self.passes.get(name, mode), *arguments)
 
 
 def _copies(arrays: Arrays) -> Arrays:

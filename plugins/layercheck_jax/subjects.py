@@ -61,6 +61,7 @@ def _facts(request: Request, model: Model, found: Probe) -> Facts:
         mixes=request.declarations.mixes,
         learnable_gradients=request.declarations.learnable_gradients,
         claims_gpu=True,
+        keyed=bool(model.arguments.keys),
         dtypes=found.dtypes,
         second_order=found.second_order,
         forward_mode=found.forward_mode,
