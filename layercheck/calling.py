@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -16,7 +16,19 @@ from layercheck.frames import display_path, locate
 from layercheck.watching import Watch
 
 FloatingPointKind = Literal["divide", "over", "under", "invalid"]
+
+
+class BorderLike(Protocol):
+    """What calls of a layer whose arrays live on a device pass through."""
+
+    def call(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Return ``function(*args, **kwargs)``."""
+
+
 _WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+_BORDER: ContextVar[BorderLike | None] = ContextVar("border", default=None)
 _RAISED: ContextVar[tuple[FloatingPointKind, ...]] = ContextVar("raised", default=())
 
 
@@ -38,6 +50,16 @@ def watched(watch: Watch) -> Iterator[None]:
         yield
     finally:
         _WATCH.reset(token)
+
+
+@contextmanager
+def crossing(border: BorderLike | None) -> Iterator[None]:
+    """Let every call of a layer in the block pass through `border`; None: through none."""
+    token = _BORDER.set(border)
+    try:
+        yield
+    finally:
+        _BORDER.reset(token)
 
 
 @contextmanager
@@ -71,10 +93,12 @@ def call_layer(call: str, function: Callable[..., Any], *args: Any, **kwargs: An
     CallUnavailable
         The memory ran out, or the call is not to be made again: no answer of the layer's.
     """
-    watch = _WATCH.get()
+    watch, border = _WATCH.get(), _BORDER.get()
     try:
         raised: dict[str, Any] = dict.fromkeys(_RAISED.get(), "raise")
         with np.errstate(all="ignore", **raised), _seen(watch, call):
+            if border is not None:
+                return border.call(function, args, kwargs)
             return function(*args, **kwargs)
     except (LayerError, CallUnavailable):
         raise

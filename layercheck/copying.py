@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-_SHARED = (
+from layercheck.residence import Resident
+
+SHARED = (
     types.ModuleType,
     types.FunctionType,
     types.BuiltinFunctionType,
@@ -36,7 +38,7 @@ def reachable(*roots: Any) -> Iterator[Any]:
         seen.add(id(item))
         yield item
         is_opaque = getattr(type(item), "is_opaque", False) is True
-        if not is_opaque and not issubclass(type(item), (np.ndarray, *_SHARED)):
+        if not is_opaque and not issubclass(type(item), (np.ndarray, *SHARED)):
             stack.extend(_parts(item))
 
 
@@ -100,7 +102,7 @@ def copy_object(
         if _says_how_it_is_copied(item):
             rebuilt.append((item, object.__new__(type(item))))
             memo[id(item)] = rebuilt[-1][1]
-        elif isinstance(item, _SHARED) or not _is_copyable(item):
+        elif isinstance(item, SHARED) or not _is_copyable(item):
             memo[id(item)] = item
         elif issubclass(type(item), np.ndarray):  # whatever its __class__ says
             arrays.append(item)
@@ -146,7 +148,7 @@ def _is_copyable(item: Any) -> bool:
 def _owner(array: np.ndarray) -> np.ndarray:
     """The array whose memory `array` shows, itself where it owns it or a subclass intervenes."""
     owner = array
-    while type(owner.base) is np.ndarray and type(owner) is np.ndarray:
+    while type(owner.base) is np.ndarray and type(owner) in (np.ndarray, Resident):
         if owner.base.dtype != array.dtype:
             break  # the real part of a complex array is copied as an array of its own
         owner = owner.base
@@ -168,7 +170,7 @@ def _same_view(array: np.ndarray, owner: np.ndarray, copied: np.ndarray) -> np.n
     if array.dtype != owner.dtype or owner.dtype.hasobject or list(copied.strides) != scaled:
         return array.astype(copied.dtype)
     (start, _), (origin, _) = (a.__array_interface__["data"] for a in (array, owner))
-    return np.asarray(
+    view = np.asarray(
         _Memory(
             {
                 "version": 3,
@@ -184,6 +186,7 @@ def _same_view(array: np.ndarray, owner: np.ndarray, copied: np.ndarray) -> np.n
             copied,
         )
     )
+    return view.view(type(array))
 
 
 class _Memory:

@@ -26,6 +26,7 @@ ROOMS = (
     "tolerances",
     "verdict",
     "streams",
+    "residence",
     "copying",
     "randomness",
     "surroundings",

@@ -12,7 +12,9 @@ import numpy as np
 from layercheck.conventions.places import Place
 from layercheck.conventions.tree import sublayers
 from layercheck.copying import copy_object
+from layercheck.devices.border import substitute
 from layercheck.layout import Layout
+from layercheck.residence import is_on_host, resident
 from layercheck.subject import Array, Arrays, Gradients, Instance, Mode, Pass
 
 
@@ -52,6 +54,7 @@ class LiveLayer:
     learnable_places: tuple[Place, ...]
     state_places: tuple[Place, ...]
     first_states: Arrays = ()
+    gradient_places: tuple[Place, ...] = ()
 
     def roots(self) -> tuple[Any, ...]:
         """The layer, its class's attributes and its module's globals."""
@@ -79,6 +82,19 @@ class LiveLayer:
             if found[number] is None:
                 found[number] = first.copy()
         return tuple(found)
+
+    def move(self) -> None:
+        """Let learnables, states and gradient buffers live on the device, wherever they are held.
+
+        Nothing else does: what a layer keeps beside them stays where it made it.
+        """
+        places = (*self.learnable_places, *self.state_places, *self.gradient_places)
+        held = [(place, place.find(self.layer)) for place in places]
+        arrays = {id(value): resident(value) for _, value in held if is_on_host(value)}
+        substitute(self.layer, lambda value: arrays.get(id(value), value))
+        for place, value in held:
+            if is_on_host(place.find(self.layer)):  # an array of its class
+                place.put(self.layer, arrays[id(value)])
 
     def run(self, inputs: Sequence[Array], mode: Mode) -> Pass:
         """Run one pass."""
@@ -163,7 +179,9 @@ def builder(
             in_dtype[key] = _cast_layer(prepared[layouts], dtype, owned)
         layer = copy_object(in_dtype[key])
         first_states = tuple(place.find(in_dtype[key]) for place in state_places)
-        return LiveLayer(layer, driver, learnable_places, state_places, first_states)
+        return LiveLayer(
+            layer, driver, learnable_places, state_places, first_states, gradient_places
+        )
 
     return build
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from layercheck.residence import Resident, resident
+
 Step = tuple[Literal["attribute", "key", "index"], Any]
 
 
@@ -78,5 +80,7 @@ class Place:
         current = self.find(layer)
         if isinstance(current, (float, complex)) and not isinstance(current, np.generic):
             self.put(layer, value.item())
+        elif isinstance(current, Resident):
+            self.put(layer, resident(value.copy()))
         else:
             self.put(layer, value.copy() if value.ndim else value.copy()[()])

@@ -12,6 +12,7 @@ import numpy as np
 
 from layercheck.conventions.signatures import source_of
 from layercheck.errors import ReturnError
+from layercheck.residence import Resident
 from layercheck.subject import Arrays
 
 Path = tuple[Any, ...]
@@ -34,7 +35,7 @@ def _as_array(method: Callable[..., Any], name: str, thing: Any) -> np.ndarray:
     if thing.dtype.kind not in NUMBERS:
         what = f"an array of dtype {thing.dtype}"
         raise returned(method, name, f"returned {what} where numbers are expected.")
-    return thing if type(thing) is np.ndarray else thing.view(np.ndarray)
+    return thing if type(thing) in (np.ndarray, Resident) else thing.view(np.ndarray)
 
 
 def returned(method: Callable[..., Any], name: str, problem: str) -> ReturnError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from layercheck.case import Case
 from layercheck.suite import Check, Suite
-from layercheck.verdict import skip
+from layercheck.suites.rehearsal import rehearse_backward, rehearse_forward
+from layercheck.verdict import Passed, skip
 
 _NO_DEVICE = "no CUDA device is used by this version: every array is on the CPU"
-_NO_REHEARSAL = "this version has no emulated device arrays to run the layer on"
 
 
 def parity_outputs(case: Case) -> None:
@@ -54,21 +54,30 @@ def round_trip(case: Case) -> None:
     skip(_NO_DEVICE)
 
 
-def rehearsal_forward(case: Case) -> None:
-    """The forward pass runs on arrays that behave like device arrays.
+def rehearsal_forward(case: Case) -> Passed:
+    """Predict and forward run on arrays that behave like those of a GPU, and give the same.
 
-    Such arrays refuse what a device refuses: NumPy functions without a counterpart, mixing with
-    host arrays, silent copies to the host.
+    No GPU is needed: the arrays compute with NumPy and refuse what CuPy refuses. Functions that
+    CuPy lacks, host arrays beside device arrays, and silent copies to the host are errors on a
+    GPU. Learnables and states are moved to the device first; what the layer makes with
+    ``np.zeros(...)`` is a host array, and so is what its constructor keeps beside them.
+
+    A layer that nowhere names cupy need not run on a GPU: for it the finding is advice, and the
+    check is skipped with it. ``--gpu`` makes it a failure.
+
+    The usual remedy is to take the module from the input, ``xp = cupy.get_array_module(x)``, or
+    to let NumPy do so: ``np.zeros_like(x)`` is where x is.
     """
-    skip(_NO_REHEARSAL)
+    return rehearse_forward(case)
 
 
-def rehearsal_backward(case: Case) -> None:
-    """Backward runs on arrays that behave like device arrays.
+def rehearsal_backward(case: Case) -> Passed:
+    """Backward runs on arrays that behave like those of a GPU, and gives the same gradients.
 
-    See ``gpu.rehearsal_forward``. Buffers that backward allocates are the usual cause.
+    See ``gpu.rehearsal_forward``. Buffers that backward allocates, and scattered additions with
+    ``np.add.at``, are the usual causes.
     """
-    skip(_NO_REHEARSAL)
+    return rehearse_backward(case)
 
 
 suite = Suite(

@@ -1,0 +1,79 @@
+"""A `cupy` made of rehearsal arrays, for layers of CuPy where there is no device."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from layercheck.devices.drivers import has_driver
+
+_ROOTS = ("cupy", "cupyx")
+
+
+class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `cupy` and `cupyx`, where the real ones have no device to run on."""
+
+    def __init__(self) -> None:
+        self._is_needed: bool | None = None
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return a spec of a stand-in, None where the real module is to be found."""
+        if fullname.partition(".")[0] not in _ROOTS:
+            return None
+        if self._is_needed is None:
+            self._is_needed = False  # what is imported while this is found out is the real one
+            self._is_needed = not _runs_here()
+        if not self._is_needed:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        """Return the module."""
+        from layercheck.devices.cupy_module import make_module
+
+        return make_module(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing: it is complete."""
+
+
+def _runs_here() -> bool:
+    """Whether the real CuPy can be imported and has a device."""
+    if not has_driver():
+        return False
+    try:
+        runs = bool(importlib.import_module("cupy").is_available())
+    except Exception:  # a broken installation may raise anything
+        runs = False
+    if not runs:
+        for name in [name for name in sys.modules if name.partition(".")[0] in _ROOTS]:
+            del sys.modules[name]
+    return runs
+
+
+def install() -> None:
+    """Let the stand-in be found in this process from now on, where it is needed."""
+    if not any(isinstance(finder, StandIn) for finder in sys.meta_path):
+        sys.meta_path.insert(0, StandIn())
+
+
+def is_used() -> bool:
+    """Whether something in this process has imported the stand-in."""
+    return hasattr(sys.modules.get("cupy"), "__rehearsed__")
+
+
+def is_missed() -> bool:
+    """Whether a layer that names cupy cannot have got the stand-in."""
+    return not is_used()
+
+
+def versions() -> dict[str, Any]:
+    """What reports show for it."""
+    return {"cupy": f"{sys.modules['cupy'].__version__}, rehearsed"}
