@@ -133,7 +133,7 @@ def _verification(member: Member, group: Group, detectable: float) -> Verificati
         elements=problem.value.size,
         in_blocks=problem.value.size,
         method=f"{describe_blocks(problem, member.blocks)}, together with {others}",
-        detectable_error=error / rms,
+        detectable_error=problem.relative(error),
         probability=PROBABILITY,
     )
     return Verification(verified, structure=Structure(member.blocks))

@@ -217,7 +217,7 @@ def _blocks_of(blocks: Blocks, flagged: Sequence[Bools], spots: Spots) -> Indice
     numbers = []
     for k, (flags, where) in enumerate(zip(flagged, spots.where, strict=True)):
         number = np.zeros(where.size, np.intp)
-        if where.size:
+        if where.size and flags.ndim:
             index = np.unravel_index(where, flags.shape)
             for axis in blocks.outputs[k] or ():
                 number = number * flags.shape[axis] + index[axis]

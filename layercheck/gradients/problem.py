@@ -16,6 +16,7 @@ from layercheck.gradients.quotients import Array, Values, to_real
 
 _JITTERS = 4
 AnyArray = npt.NDArray[Any]
+_VANISHING = 2.0**12  # roundings: a smaller gradient is what is left of terms that cancel
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,15 @@ class Problem:
         pairs = zip(self.outputs, self.upstream, strict=True)
         flat = ((z.reshape(-1), dz.reshape(-1)) for z, dz in pairs)
         return math.sqrt(sum(float(np.einsum("i,i,i,i->", z, z, dz, dz)) for z, dz in flat))
+
+    def relative(self, error: float) -> float | None:
+        """An error of one element in units of the gradient's root mean square.
+
+        None where the gradient is zero up to rounding, as behind a mean that cancels the tensor.
+        """
+        size = math.sqrt(float(np.mean(np.square(self.gradient)))) if self.gradient.size else 0.0
+        whole = size * math.sqrt(self.gradient.size) * self.scale
+        return error / size if whole > _VANISHING * self.precision.eps * self.natural else None
 
     @cached_property
     def sizes(self) -> tuple[float, ...]:

@@ -217,7 +217,6 @@ def _verified(problem: Problem, survey: Survey) -> Verified:
     parts = 1 + problem.is_complex
     size = problem.value.size // parts
     elements = size - survey.unverified // parts
-    rms = float(np.sqrt(np.mean(np.square(problem.gradient))))
     return Verified(
         of=size,
         elements=elements,
@@ -225,7 +224,7 @@ def _verified(problem: Problem, survey: Survey) -> Verified:
         in_blocks=0 if survey.one_by_one else elements,
         not_adjudicated=sum(int(np.count_nonzero(flags)) for flags in survey.flagged),
         method=_method(problem, survey),
-        detectable_error=survey.detectable / rms if rms > 0 else None,
+        detectable_error=problem.relative(survey.detectable),
         probability=1.0 if survey.one_by_one else PROBABILITY,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from layercheck import UsageError
-from layercheck_torch.arrays import dtype_in, has_gradient, to_tensor
+from layercheck_torch.arrays import dtype_in, has_gradient, is_tensor, to_tensor
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -95,8 +95,10 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _in_dtype(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Return an array that the user gave as a tensor; floating ones in the run's dtype."""
-    if not isinstance(value, np.ndarray):
+    """Return arrays and tensors that the user gave as tensors; floating ones in the run's dtype."""
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(_in_dtype(item, dtype) for item in value)
+    if not isinstance(value, np.ndarray) and not is_tensor(value):
         return value
-    tensor = to_tensor(value.copy())
+    tensor = to_tensor(value.copy()) if isinstance(value, np.ndarray) else value.detach().clone()
     return tensor.to(dtype_in(tensor, dtype)) if has_gradient(tensor) else tensor

@@ -62,12 +62,12 @@ class TorchProgram:
 
     def __init__(self, layer: Any, plan: Plan, dtype: np.dtype[Any]) -> None:
         self.layer = layer
-        self._plan = plan
-        self._dtype = dtype
+        self.plan = plan
+        self.dtype = dtype
 
     def copied(self) -> TorchProgram:
         """Return a program of a deep copy."""
-        return TorchProgram(copied(self.layer), self._plan, self._dtype)
+        return TorchProgram(copied(self.layer), self.plan, self.dtype)
 
     def generators(self) -> tuple[Any, ...]:
         """PyTorch's default generator, and those that the layer holds."""
@@ -75,19 +75,19 @@ class TorchProgram:
 
     def learnables(self) -> tuple[Any, ...]:
         """The parameters, then the learnables that are arguments."""
-        generated = tuple(value.astype(self._dtype) for _, value in self._plan.generated)
-        return (*self._plan.holding.learnable_values(self.layer), *generated)
+        generated = tuple(value.astype(self.dtype) for _, value in self.plan.generated)
+        return (*self.plan.holding.learnable_values(self.layer), *generated)
 
     def states(self) -> tuple[Any, ...]:
         """The buffers that the passes update."""
-        return self._plan.holding.state_values(self.layer)
+        return self.plan.holding.state_values(self.layer)
 
     def run(
         self, learnables: Any, states: Any, inputs: Any, mode: str, *, record: bool
     ) -> Recorded:
         """Run the layer in training or evaluation mode."""
         entered = [enter(x) for x in inputs]
-        holding = self._plan.holding
+        holding = self.plan.holding
         held = holding.put_learnables(self.layer, learnables[: len(holding.learnables)])
         generated = [enter(w) for w in learnables[len(held) :]]
         outputs = self.outputs_of([x for _, x in (*entered, *generated)], states, mode)
@@ -101,9 +101,10 @@ class TorchProgram:
         return Recorded(arrays, holding.state_values(self.layer), tape)
 
     def outputs_of(self, tensors: Sequence[Any], states: Any, mode: str) -> tuple[Any, ...]:
-        """Return the tensors that a call with these ones gives."""
-        plan, layer = self._plan, self.layer
-        plan.holding.put_states(layer, states)
+        """Return the tensors that a call with these ones gives; None leaves the states alone."""
+        plan, layer = self.plan, self.layer
+        if states is not None:
+            plan.holding.put_states(layer, states)
         names = (*plan.names, *(name for name, _ in plan.generated))
         given = dict(zip(names, tensors, strict=True))
 
@@ -111,7 +112,7 @@ class TorchProgram:
             if isinstance(layer, torch.nn.Module):
                 layer.train(mode == "forward")
             with environment_kept():
-                return plan.arguments.call(plan.call(layer), given, self._dtype)
+                return plan.arguments.call(plan.call(layer), given, self.dtype)
 
         with kept(), explained():
             result = call_layer(plan.called, forward)
@@ -131,7 +132,7 @@ class TorchProgram:
         self, learnables: Any, states: Any, inputs: Any, mode: str, along: Gradients
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Run the layer on dual numbers."""
-        return pushed_forward(self, self._plan, learnables, states, inputs, mode, along)
+        return pushed_forward(self, self.plan, learnables, states, inputs, mode, along)
 
     def pull_back_twice(
         self,

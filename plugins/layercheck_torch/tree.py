@@ -28,14 +28,16 @@ def walk(layer: Any) -> Iterator[tuple[str, Any]]:
     stack = [("", layer, 0)]
     while stack:
         path, item, depth = stack.pop()
-        for name, value in reversed(list(_parts(item))):
+        inner = []
+        for name, value in _parts(item):
             if id(value) in seen or isinstance(value, (str, int, float, type(None))):
                 continue
             seen.add(id(value))
             where = f"{path}.{name}" if path and name else path or name
             yield where, value
             if depth < _DEEPEST and not isinstance(value, _CLOSED):
-                stack.append((where, value, depth + 1))
+                inner.append((where, value, depth + 1))
+        stack.extend(reversed(inner))
 
 
 def _parts(item: Any) -> Iterator[tuple[str, Any]]:

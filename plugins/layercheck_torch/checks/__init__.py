@@ -1,0 +1,1 @@
+"""The checks of the suite ``torch``, which import PyTorch."""
