@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -154,6 +155,11 @@ class _Program(click.Command):
     help="Memory that the process of a layer may hold, as in 4G [nine tenths of what is free].",
 )
 @click.option(
+    "--jobs",
+    metavar="N",
+    help="Layers that are checked at the same time, or auto for one on each core [1].",
+)
+@click.option(
     "--in-process",
     is_flag=True,
     help="Check in this process, for a debugger: then a crash or hang of the layer ends the run.",
@@ -258,6 +264,7 @@ def _check(words: list[str], given: dict[str, Any], verbosity: int) -> int:
     if not given["target"]:
         return _check_configured(typed, command, reports, verbosity, in_process=in_process)
     limits = _limits(typed, in_process)
+    typed.pop("jobs", None)
     arguments = Arguments(**typed)
     if in_process:
         return _report(_here(arguments, command, debug), reports, verbosity)
@@ -276,8 +283,6 @@ def _check_configured(
     in_process: bool,
 ) -> int:
     """Check the layers of pyproject.toml; options of the run replace what it says."""
-    from dataclasses import replace
-
     from layercheck.isolation.start import configured_run
 
     found = _configuration()
@@ -293,6 +298,7 @@ def _check_configured(
                 f"into {found.file.name}."
             )
     limits = _limits({**found.run, **typed}, in_process)
+    typed.pop("jobs", None)
     layers = [(each.name, replace(each.arguments, **typed)) for each in found.entries]
     run = configured_run(layers, command, limits, [str(found.folder)])
     with contextlib.closing(run):
@@ -300,8 +306,9 @@ def _check_configured(
 
 
 def _limits(given: Mapping[str, Any], in_process: bool) -> Limits:
-    from layercheck.isolation.limits import Limits
+    from layercheck.isolation.limits import Limits, parse_jobs
 
+    jobs = parse_jobs(given.get("jobs") or "1")
     texts: dict[str, str | None] = {}
     for name in ("timeout", "time_limit", "memory"):
         text = texts[name] = given.get(name)
@@ -311,7 +318,7 @@ def _limits(given: Mapping[str, Any], in_process: bool) -> Limits:
                 f"{option} cannot be kept in this process. Leave out {option}, or --in-process "
                 "and --pdb."
             )
-    return Limits.parse(**texts)
+    return replace(Limits.parse(**texts), jobs=jobs)
 
 
 def _here(arguments: Arguments, command: str, debug: bool) -> Iterable[Event]:

@@ -77,8 +77,18 @@ class BugFound:
     traceback: str
 
 
+@dataclass(frozen=True)
+class Progressed:
+    """Several layers are checked at the same time: how many are done, and what runs."""
+
+    done: int
+    layers: int
+    running: tuple[str, ...]
+
+
 Event = (
     RunStarted
+    | Progressed
     | LayerStarted
     | CheckStarted
     | CheckFinished

@@ -48,6 +48,7 @@ RUN = {
     "timeout": ("number", "60"),
     "time_limit": ("number", "600"),
     "memory": ("size", '"4G"'),
+    "jobs": ("jobs", '"auto"'),
 }
 TOOL = {**SHARED, **RUN}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ class Limits:
         Seconds for the run.
     memory : int or None
         Bytes that the process of a layer may hold; None: nine tenths of what is free.
+    jobs : int
+        Processes that share what is free.
     """
 
     timeout: float = 60.0
     time_limit: float | None = None
     memory: int | None = None
+    jobs: int = 1
 
     @staticmethod
     def parse(timeout: str | None, time_limit: str | None, memory: str | None) -> Limits:
@@ -45,7 +49,7 @@ class Limits:
         if self.memory is not None:
             return self.memory
         free = free_memory()
-        return None if free is None else int(free * _SHARE_OF_FREE)
+        return None if free is None else int(free * _SHARE_OF_FREE / self.jobs)
 
 
 def require_limits(given: Mapping[str, Any]) -> Limits:
@@ -65,6 +69,24 @@ class Deadline:
     def is_over(self) -> bool:
         """Whether the time is over."""
         return self.seconds is not None and time.monotonic() - self.started > self.seconds
+
+
+def parse_jobs(text: str) -> int:
+    """Return how many layers are checked at the same time; raises `UsageError`."""
+    if text.strip() == "auto":
+        return _cores()
+    jobs = int(text) if text.strip().isascii() and text.strip().isdigit() else 0
+    if jobs < 1:
+        raise UsageError(
+            f"--jobs {text!r} is no number of processes. Write a whole number from 1 on, or auto."
+        )
+    return jobs
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def parse_seconds(text: str, option: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,25 +30,39 @@ class Pool:
     Parameters
     ----------
     limits : Limits
+    threads : int, optional
+        How many threads NumPy's linear algebra may use in a worker; None: as the user says.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, threads: int | None = None) -> None:
         self.limits = limits
         self.deadline = Deadline(time.monotonic(), limits.time_limit)
+        self._threads = threads
+        self._stop = threading.Event()
         self._spare: WorkerProcess | None = None
         self._current: WorkerProcess | None = None
 
     def warm_up(self) -> None:
         """Start a process that will be needed, so that it is ready when it is."""
         if self._spare is None:
-            self._spare = _start()
+            self._spare = self._started()
 
     def run(self, task: Task) -> Iterator[Message | Death]:
         """Yield the messages of a fresh worker; where it dies before it is done, its death."""
         self.end()
-        self._current, self._spare = self._spare or _start(), None
+        self._current, self._spare = self._spare or self._started(), None
         self._current.send(task)
-        return _Watch(self._current, self.limits, self.deadline).messages()
+        return _Watch(self._current, self.limits, self.deadline, self._stop).messages()
+
+    def stop(self) -> None:
+        """Let the thread that uses the pool go on as after Ctrl-C."""
+        self._stop.set()
+
+    def _started(self) -> WorkerProcess:
+        try:
+            return WorkerProcess(self._threads)
+        except (OSError, ValueError, TypeError) as error:
+            raise _no_process(str(error)) from error
 
     def end(self) -> None:
         """End the process that works."""
@@ -61,13 +76,6 @@ class Pool:
         self.end()
         self._current, self._spare = self._spare, None
         self.end()
-
-
-def _start() -> WorkerProcess:
-    try:
-        return WorkerProcess()
-    except (OSError, ValueError, TypeError) as error:
-        raise _no_process(str(error)) from error
 
 
 def _no_process(why: str) -> UsageError:
@@ -84,6 +92,7 @@ class _Watch:
     worker: WorkerProcess
     limits: Limits
     deadline: Deadline
+    stop: threading.Event
     started: float = field(default_factory=time.monotonic)
     last: Beat = field(default_factory=Beat)
     since: float = field(default_factory=time.monotonic)
@@ -97,6 +106,8 @@ class _Watch:
         tick = min(_TICK, self.limits.timeout / 4)
         looked = time.monotonic()
         while True:
+            if self.stop.is_set():
+                raise KeyboardInterrupt
             line = self._line(tick)
             if line is None:
                 yield self._ended()

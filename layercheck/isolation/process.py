@@ -23,15 +23,21 @@ from layercheck.isolation.pulse import Beat, Pulse
 
 _KEPT = 64 * 2**10
 _CHUNK = 64 * 2**10
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class WorkerProcess:
     """A running ``python -m layercheck.worker``.
 
     What it writes to its own stdout and stderr is read and forgotten, but for the end.
+
+    Parameters
+    ----------
+    threads : int, optional
+        How many threads linear algebra may use, unless the user says it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self._tasks, self._results = Channel(), Channel()
         self._pulse_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._stack_file = tempfile.TemporaryFile()  # noqa: SIM115
@@ -39,7 +45,7 @@ class WorkerProcess:
         self._pulse = Pulse(self._pulse_file.fileno())
         self._printed: deque[bytes] = deque()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._process = self._start()
+        self._process = self._start(threads)
         self._readers = [
             threading.Thread(target=reader, daemon=True)
             for reader in (self._read_results, self._read_printed)
@@ -47,7 +53,7 @@ class WorkerProcess:
         for reader in self._readers:
             reader.start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, threads: int | None) -> subprocess.Popen[bytes]:
         passed = [
             self._tasks.read,
             self._results.write,
@@ -55,7 +61,7 @@ class WorkerProcess:
             self._stack_file.fileno(),
         ]
         numbers, options = shared_options(passed)
-        changed = _changed_environment()
+        changed = _changed_environment() | _thread_variables(threads)
         self._environ = {name: os.environ.get(name) for name in changed}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "layercheck.worker", numbers, str(os.getpid())],
@@ -202,3 +208,10 @@ def _changed_environment() -> dict[str, str]:
         given = os.environ.get("PYTHONPATH")
         changed["PYTHONPATH"] = home if not given else f"{given}{os.pathsep}{home}"
     return changed
+
+
+def _thread_variables(threads: int | None) -> dict[str, str]:
+    """What keeps several workers from using every core each."""
+    if threads is None or any(name in os.environ for name in _THREADS):
+        return {}
+    return dict.fromkeys(_THREADS, str(threads))

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from layercheck.errors import UsageError
-from layercheck.events import BugFound, Event, LayerFinished, RunFinished, RunStarted, Warned
-from layercheck.expectations import Ledger, require_expected
+from layercheck.events import (
+    BugFound,
+    Event,
+    LayerFinished,
+    Progressed,
+    RunFinished,
+    RunStarted,
+    Warned,
+)
+from layercheck.expectations import require_expected
+from layercheck.isolation.fleet import Fleet
 from layercheck.isolation.life import Life, Unusable
 from layercheck.isolation.pool import Pool
-from layercheck.isolation.protocol import Arguments, Ready, Started, Task
-from layercheck.outcome import Evaluations, LayerResult, RunResult
+from layercheck.isolation.protocol import Arguments, Ready, Started
+from layercheck.isolation.visits import Target, Visit
+from layercheck.outcome import LayerResult, RunResult
 from layercheck.targets import nothing_in
 
-
-@dataclass(frozen=True)
-class Target:
-    """One target: a task for each file or module that it means, or why it means none.
-
-    What is wrong with the options of a configured layer, one with a name, concerns it alone.
-    """
-
-    text: str
-    tasks: tuple[Task, ...] = ()
-    problem: UsageError | None = None
-    configured_as: str | None = None
+__all__ = ["IsolatedRun", "Target"]
 
 
 @dataclass
@@ -37,11 +37,12 @@ class IsolatedRun:
     Parameters
     ----------
     targets : sequence of Target
-    pool : Pool
+    pools : sequence of Pool
+        As many layers are checked at the same time.
     """
 
     targets: Sequence[Target]
-    pool: Pool
+    pools: Sequence[Pool]
     interrupted: bool = False
     layers: list[LayerResult] = field(default_factory=list)
     _ready: Ready | None = None
@@ -60,15 +61,19 @@ class IsolatedRun:
         """
         began = time.perf_counter()
         try:
-            for target in self.targets:
-                yield from self._target(target)
+            if len(self.pools) > 1:
+                yield from self._at_the_same_time()
+            else:
+                yield from self._one_by_one(self.pools[0])
         except KeyboardInterrupt:
             if self._first is None:
                 raise
             self.interrupted = True
         finally:
-            self.pool.close()
+            self.close()
         if self._first is None or self._ready is None:
+            if self.interrupted:
+                raise KeyboardInterrupt
             raise self._nothing()
         yield RunFinished(
             RunResult(
@@ -90,34 +95,61 @@ class IsolatedRun:
 
     def close(self) -> None:
         """End the processes that are left."""
-        self.pool.close()
+        for pool in self.pools:
+            pool.close()
 
-    def _target(self, target: Target) -> Iterator[Event]:
-        before = self._places
+    def _one_by_one(self, pool: Pool) -> Iterator[Event]:
+        for target in self.targets:
+            before = self._places
+            visits = [Visit(target, task) for task in target.tasks]
+            while visits and not self.interrupted:
+                visit = visits.pop(0)
+                visit.start(pool)
+                visits[:0] = visit.others()
+                if (visits or target is not self.targets[-1]) and (os.cpu_count() or 1) > 1:
+                    pool.warm_up()
+                yield from self._told(visit, visit.checks())
+            yield from self._end(target, before)
+            if self.interrupted:
+                return
+
+    def _at_the_same_time(self) -> Iterator[Event]:
+        before = 0
+        for each in Fleet(self.targets, self.pools).visits():
+            if isinstance(each, Progressed):
+                yield each
+            elif isinstance(each, Target):
+                yield from self._end(each, before)
+                before = self._places
+            else:
+                yield from self._told(each, iter(each.happened))
+
+    def _end(self, target: Target, before: int) -> Iterator[Event]:
+        """All of a target was told: say what is wrong with it as a whole."""
         if target.problem is not None:
             yield from self._unusable("", target.problem)
-        tasks = list(target.tasks)
-        while tasks and not self.interrupted:
-            task = tasks.pop(0)
-            life = Life(task, self.pool)
-            more = bool(tasks) or target is not self.targets[-1]
-            yield from self._layer(life, target.configured_as, more=more)
-            tasks[:0] = [replace(task, place=place, takes_all=False) for place in life.others]
-        if self._places == before:
+        elif self._places == before and not self.interrupted:
             yield from self._unusable("", nothing_in(target.text))
 
-    def _layer(self, life: Life, name: str | None, *, more: bool) -> Iterator[Event]:
-        try:
-            if self.pool.deadline.is_over:
-                raise Unusable(f"{life.task.place} was not checked: the time of the run was over.")
-            started = life.start() if name is None else _configured(life, name)
-        except Unusable as error:
+    def _told(self, visit: Visit, checks: Iterator[Event]) -> Iterator[Event]:
+        """Tell of one layer; `checks` is what happens, or happened."""
+        if visit.fatal is not None:
+            raise visit.fatal
+        self.interrupted = self.interrupted or visit.is_interrupted
+        life, started = visit.life, visit.started
+        if life is None or (started is None and visit.problem is None):
+            return
+        if started is None:
+            assert visit.problem is not None
             yield from self._warnings(life)
-            if str(error):
-                yield from self._unusable(life.task.place if life.is_imported else "", error)
+            if str(visit.problem):
+                yield from self._unusable(
+                    life.task.place if life.is_imported else "", visit.problem
+                )
             yield from map(BugFound, life.bugs)
             return
         self._places += 1
+        name = visit.target.configured_as
         key = (started.blank.target, life.task.arguments if name is not None else None)
         if key in self._seen:
             return
@@ -125,17 +157,12 @@ class IsolatedRun:
         yield from self._warnings(life)
         if self._first is None:
             if started.expected and name is None:
-                self._require_expected(life, started)
+                self._require_expected(visit, started)
             yield from self._begin(life, started)
-        if (more or life.others) and (os.cpu_count() or 1) > 1:
-            self.pool.warm_up()
         yield started.event
-        ledger = Ledger(started.questions, started.expected, started.stop_on_first)
-        try:
-            yield from ledger.follow(life.stream())
-        except KeyboardInterrupt:
-            self.interrupted = True
-        yield self._finished(_result(life, started, ledger))
+        yield from checks
+        self.interrupted = self.interrupted or visit.is_interrupted
+        yield self._finished(visit.result())
         yield from map(BugFound, life.bugs)
 
     def _begin(self, life: Life, started: Started) -> Iterator[Event]:
@@ -146,24 +173,23 @@ class IsolatedRun:
         yield RunStarted(life.ready.version, life.ready.environment, started.seed, count)
         yield from map(LayerFinished, self.layers)
 
-    def _require_expected(self, life: Life, started: Started) -> None:
+    def _require_expected(self, visit: Visit, started: Started) -> None:
         """Ask every layer for its checks, where an expected failure may name that of any."""
         tasks = [task for target in self.targets for task in target.tasks][1:]
-        tasks += [replace(life.task, place=place) for place in life.others]
+        tasks += [other.task for other in visit.others()]
         known, all_run = set(started.known), started.runs
-        for task in tasks:
-            other = Life(replace(task, survey=True), self.pool)
-            try:
-                found = other.start()
-            except Unusable:
-                continue
-            tasks += [replace(task, place=place, takes_all=False) for place in other.others]
-            known |= set(found.known)
-            all_run = all_run and found.runs
+        with contextlib.closing(Pool(self.pools[0].limits)) as pool:
+            for task in tasks:
+                other = Life(replace(task, survey=True), pool)
+                try:
+                    found = other.start()
+                except Unusable:
+                    continue
+                tasks += [replace(task, place=place, takes_all=False) for place in other.others]
+                known |= set(found.known)
+                all_run = all_run and found.runs
         if all_run:
             require_expected(started.expected, known)
-        if tasks:
-            life.start()
 
     def _warnings(self, life: Life) -> Iterator[Event]:
         if self._ready is None and life.ready is not None:
@@ -182,26 +208,3 @@ class IsolatedRun:
     def _finished(self, layer: LayerResult) -> LayerFinished:
         self.layers.append(layer)
         return LayerFinished(layer)
-
-
-def _configured(life: Life, name: str) -> Started:
-    """Start a layer that has options of its own; whatever is wrong with them is its problem."""
-    try:
-        started = life.start()
-        if started.runs:
-            require_expected(started.expected, started.known)
-    except (UsageError, Unusable) as error:
-        if not str(error):
-            raise
-        raise Unusable(UsageError(f"The configured layer {name!r}: {error}")) from error
-    return started
-
-
-def _result(life: Life, started: Started, ledger: Ledger) -> LayerResult:
-    results = tuple(ledger.results)
-    return replace(
-        started.blank,
-        results=results,
-        evaluations=sum((result.evaluations for result in results), Evaluations()),
-        notes=tuple(dict.fromkeys((*started.blank.notes, *life.notes))),
-    )

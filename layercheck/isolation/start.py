@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ def typed_run(arguments: Arguments, command: str, limits: Limits) -> IsolatedRun
     """
     require_target(arguments.target)
     task = Task(command, "", arguments=arguments, memory=limits.memory)
-    return IsolatedRun([_target(text, task) for text in arguments.target], _warm_pool(limits))
+    return IsolatedRun([_target(text, task) for text in arguments.target], _pools(limits))
 
 
 def configured_run(
@@ -44,13 +45,18 @@ def configured_run(
         task = Task(command, "", arguments=arguments, memory=limits.memory, path=tuple(path))
         target = _target(arguments.target[0], task)
         targets.append(replace(target, configured_as=name))
-    return IsolatedRun(targets, _warm_pool(limits))
+    return IsolatedRun(targets, _pools(limits))
 
 
-def _warm_pool(limits: Limits) -> Pool:
-    pool = Pool(limits)
-    pool.warm_up()
-    return pool
+def _pools(limits: Limits) -> list[Pool]:
+    """Return a pool for each job; the first process starts at once, the others when needed."""
+    if limits.jobs == 1:
+        pools = [Pool(limits)]
+    else:
+        threads = max(1, (os.cpu_count() or 1) // limits.jobs)
+        pools = [Pool(limits, threads) for _ in range(limits.jobs)]
+    pools[0].warm_up()
+    return pools
 
 
 def _target(text: str, task: Task) -> Target:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from layercheck.events import CheckFinished, CheckStarted, LayerStarted
+from layercheck.events import CheckFinished, CheckStarted, LayerStarted, Progressed, RunStarted
 from layercheck.outcome import Outcome, Result, Source
 from layercheck.reports.progress import LiveProgress
 
@@ -46,3 +46,17 @@ def test_a_terminal_shows_the_check_that_runs_and_is_cleaned(monkeypatch):
     assert "A\\x1b[31m batch.two" in text
     assert "1/2" in text
     assert text.rstrip("\r\n").endswith("\x1b[2K")
+
+
+def test_layers_that_are_checked_at_the_same_time_are_counted_and_named(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with LiveProgress(stream) as progress:
+        progress.follow(RunStarted("0", {}, 0, 4))
+        progress.follow(Progressed(1, 4, ("A batch.one", "B\x1b[31m")))
+        for event in EVENTS:
+            progress.follow(event)
+
+    assert "A batch.one, B\\x1b[31m" in stream.getvalue()
+    assert "1/4" in stream.getvalue()
+    assert "batch.two" not in stream.getvalue()
