@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from layercheck.calling import as_answer, watched, with_place
+from layercheck.calling import as_answer, crossing, watched, with_place
 from layercheck.case import Case
+from layercheck.devices.stand_in import version_of
 from layercheck.errors import CallUnavailable, LayerError
 from layercheck.events import CheckStarted, LayerStarted
 from layercheck.frames import display_path
@@ -102,7 +103,8 @@ class Checking:
             return self._broken_result(result, *self.prepared.broken)
         check, case = self._check(question), self._case(question.dtype)
         before, started = case.evaluations, time.perf_counter()
-        with self.streams(), watched(self.prepared.watch), np.errstate(all="ignore"):
+        calls = watched(self.prepared.watch), crossing(self.prepared.border)
+        with self.streams(), calls[0], calls[1], np.errstate(all="ignore"):
             verdict = self._verdict(check, case, question)
         return self._finished(
             replace(
@@ -276,7 +278,7 @@ def _versions(subject: Subject | None) -> dict[str, str]:
         return {}
     framework = () if subject.framework == "numpy" else (subject.framework,)
     modules = {name: sys.modules.get(name) for name in (*framework, *subject.packages)}
-    return {name: str(getattr(module, "__version__", "")) for name, module in modules.items()}
+    return {name: version_of(module) for name, module in modules.items()}
 
 
 def _recognised(subject: Subject) -> tuple[Recognised, ...]:

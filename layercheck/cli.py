@@ -325,9 +325,11 @@ def _here(arguments: Arguments, command: str, debug: bool) -> Iterable[Event]:
     """The run in this process."""
     from layercheck.arguments import make_plan
     from layercheck.debugging import post_mortem
+    from layercheck.devices import stand_in
     from layercheck.runner import run
     from layercheck.streams import beside_the_report
 
+    stand_in.install()
     plan = make_plan(arguments, _suites(), command)
     return run(plan, beside_the_report, post_mortem if debug else None)
 

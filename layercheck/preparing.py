@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any
 
 from layercheck.autodiff.layers import differentiated
-from layercheck.calling import as_answer, watched, with_place
+from layercheck.calling import BorderLike, as_answer, crossing, watched, with_place
 from layercheck.case import Options
 from layercheck.construction import construct
 from layercheck.conventions import adapt
 from layercheck.conventions.request import Request
+from layercheck.cupy_layers import adapt_rehearsed, border_of
 from layercheck.errors import CallUnavailable, LayercheckError, LayerError, LayoutError, UsageError
 from layercheck.fitting import require_fit
 from layercheck.frameworks.found import framework_of
@@ -32,12 +33,16 @@ _NO_NAME = "a_name_that_no_layer_has"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A target that was built: its subject, or the check that its own exception fails."""
+    """A target that was built: its subject, or the check that its own exception fails.
+
+    Its calls pass through `border`.
+    """
 
     plan: TargetPlan
     subject: Subject | None
     broken: tuple[str, LayerError | CallUnavailable] | None = None
     watch: Watch = field(default_factory=Watch)
+    border: BorderLike | None = None
 
     @property
     def source(self) -> Source:
@@ -59,7 +64,7 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
     watch.building = True
     try:
         with watched(watch):
-            subject = _build(plan, seed, options)
+            subject, border = _build(plan, seed, options)
     except (LayerError, CallUnavailable) as error:
         return Prepared(plan, None, _broken(error), watch)
     except UsageError:
@@ -74,7 +79,9 @@ def prepare(plan: TargetPlan, seed: int, options: Options, watch: Watch | None =
     finally:
         watch.building = False
     require_fit(options, subject)
-    return Prepared(plan, _differentiated(subject, seed, options, watch), watch=watch)
+    if border is None:
+        subject = _differentiated(subject, seed, options, watch)
+    return Prepared(plan, subject, watch=watch, border=border)
 
 
 def _differentiated(subject: Subject, seed: int, options: Options, watch: Watch) -> Subject:
@@ -89,9 +96,11 @@ def _differentiated(subject: Subject, seed: int, options: Options, watch: Watch)
         watch.building = False
 
 
-def _build(plan: TargetPlan, seed: int, options: Options) -> Subject:
+def _build(plan: TargetPlan, seed: int, options: Options) -> tuple[Subject, BorderLike | None]:
     loaded = plan.loaded
-    with seeded(seed):
+    names_cupy = _names_cupy(loaded.obj)
+    border = border_of(names_cupy)
+    with seeded(seed), crossing(border):
         layer = construct(loaded, dict(plan.init), seed)
     request = Request(
         layer=layer,
@@ -105,14 +114,16 @@ def _build(plan: TargetPlan, seed: int, options: Options) -> Subject:
         ranges=options.ranges,
         integers=options.integers,
         data=options.data,
-        names_cupy=_names_cupy(loaded.obj),
+        names_cupy=names_cupy,
         options=options,
         fresh=None if layer is loaded.obj else partial(_built_again, plan),
     )
     with seeded(seed):
         try:
             framework = framework_of(layer)
-            return adapt(request) if framework is None else framework.adapt(request)
+            if framework is not None:
+                return framework.adapt(request), None
+            return (adapt(request), None) if border is None else adapt_rehearsed(request)
         except (LayercheckError, MemoryError, RecursionError):
             raise
         except Exception as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from layercheck.arguments import make_plan
 from layercheck.calls import Call, make_called_plan
 from layercheck.checking import Checking
+from layercheck.devices import stand_in
 from layercheck.errors import CallUnavailable, UsageError, describe
 from layercheck.frameworks.backend import quiet_frameworks
 from layercheck.isolation.guard import has_children, limit_address_space, own_streams, protect
@@ -51,6 +52,7 @@ def main() -> None:
     tasks, results, pulse, stack = open_shared(sys.argv[1])
     link = Link(tasks, results, pulse)
     protect(stack, int(sys.argv[2]))
+    stand_in.install()
     suites, warnings = load_suites()
     link.send(Ready(__version__, environment(), warnings))
     task = link.receive()

@@ -54,6 +54,7 @@ ROOMS = (
     "construction",
     "plan",
     "fitting",
+    "cupy_layers",
     "preparing",
     "settings",
     "events",

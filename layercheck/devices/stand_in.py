@@ -70,10 +70,13 @@ def is_used() -> bool:
 
 
 def is_missed() -> bool:
-    """Whether a layer that names cupy cannot have got the stand-in."""
-    return not is_used()
+    """Whether a layer that imports cupy does not get the stand-in."""
+    if "cupy" in sys.modules:
+        return not is_used()
+    return not any(isinstance(finder, StandIn) for finder in sys.meta_path)
 
 
-def versions() -> dict[str, Any]:
-    """What reports show for it."""
-    return {"cupy": f"{sys.modules['cupy'].__version__}, rehearsed"}
+def version_of(module: Any) -> str:
+    """Return the version of a module, and whether it is rehearsed."""
+    version = str(getattr(module, "__version__", ""))
+    return f"{version}, rehearsed" if hasattr(module, "__rehearsed__") else version

@@ -74,6 +74,8 @@ def rehearse_backward(case: Case) -> Passed:
     """Run backward; raise the verdict where it does not run."""
     _require_rehearsal(case)
     case.require_backward()
+    if case.subject.facts.backward == "autodiff":
+        skip("backward is derived from the forward pass, by the framework that derives it")
     mode: Mode = "predict" if case.subject.facts.one_pass else "forward"
     try:
         rehearsed = _rehearsed(case, mode)
