@@ -354,8 +354,12 @@ class Case:
     @property
     def backward_check(self) -> str:
         """The check that fails where backward raises."""
-        derived = self.subject.facts.backward == "autodiff"
-        return "gradients.autodiff" if derived else "shapes.gradients"
+        return "gradients.autodiff" if self.is_derived else "shapes.gradients"
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether autodiff derives the gradients, and no backward is written."""
+        return self.subject.facts.backward == "autodiff"
 
     def require_backward(self) -> None:
         """Skip the check where the layer has no backward."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,8 @@ def find_nonfinite(case: Case, point: Point, words: str) -> Finding | None:
         found = list(_values(case, point, mode, backward))
         if all(_is_finite(values.array) for values in found):
             continue
-        higher = _in_higher_precision(case, point, mode, backward) or [None] * len(found)
-        for values, exact in zip(found, higher, strict=True):
+        higher = _in_higher_precision(case, point, mode, backward) or []
+        for values, exact in zip_longest(found, higher):
             wrong = _wrong(values.array, exact)
             if wrong.any():
                 return _finding(case, point, mode, values, exact, wrong, words)
@@ -89,7 +90,7 @@ def _is_finite(array: np.ndarray) -> bool:
 
 def has_gradients(case: Case) -> bool:
     """Whether there is a backward, and it runs at the layout."""
-    if case.subject.facts.backward != "written":
+    if case.subject.facts.backward == "none":
         return False
     try:
         case.attempt_gradients()
@@ -124,13 +125,15 @@ def _values(case: Case, point: Point, mode: Mode, backward: bool) -> Iterator[Va
 def _in_higher_precision(
     case: Case, point: Point, mode: Mode, backward: bool
 ) -> list[np.ndarray | None] | None:
-    """The same values computed in long double, or float64; None where neither runs."""
-    for wider in (np.longdouble, np.float64):
-        if np.finfo(wider).max <= np.finfo(case.dtype).max:
-            continue
+    """The same values computed in long double, or float64; None where neither runs.
+
+    Derived gradients have no long doubles, and are then left out.
+    """
+    for wider in _wider(case):
         other = Case(case.subject, wider, case.seed, case.options)
+        derives = backward and not (wider is np.longdouble and case.is_derived)
         try:
-            values = list(_values(other, cast_point(point, other), mode, backward))
+            values = list(_values(other, cast_point(point, other), mode, derives))
         except LayerError:
             continue
         finally:
@@ -138,6 +141,16 @@ def _in_higher_precision(
         beyond = _largest(np.empty(0, case.dtype))
         return [v.array if _largest(v.array) > beyond else None for v in values]
     return None
+
+
+def _wider(case: Case) -> Iterator[Any]:
+    """The dtypes in which the layer computes with a larger range; only NumPy has long doubles."""
+    known = case.subject.facts.dtypes
+    candidates: list[Any] = [np.longdouble] if case.subject.framework == "numpy" else []
+    candidates += [np.float64] if not known or "float64" in known else []
+    for wider in candidates:
+        if np.finfo(wider).max > np.finfo(case.dtype).max:
+            yield wider
 
 
 def _largest(array: np.ndarray) -> Any:

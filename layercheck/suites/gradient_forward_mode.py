@@ -15,6 +15,7 @@ from layercheck.observations import output_layouts
 from layercheck.outcome import Cause
 from layercheck.subject import Arrays, Gradients
 from layercheck.suites.evidence import output_name, source_of_pass
+from layercheck.suites.gradient_groups import seem_right
 from layercheck.suites.gradient_trials import Trial, reference, training, trials
 from layercheck.tolerances import ROUNDING, difference, rms
 from layercheck.verdict import fail, skip
@@ -38,6 +39,8 @@ def forward_mode(case: Case) -> None:
         skip(f"this layer has no forward mode: {why}")
     wide = reference(case)
     t = trials(case)[0]
+    if not seem_right(t):
+        skip("needs gradients.input and gradients.learnable: the gradients are wrong")
     for number in range(_DIRECTIONS):
         _require_tangents(wide, t, number)
 

@@ -10,8 +10,11 @@ import numpy as np
 
 from layercheck.errors import LayerError
 from layercheck.gradients.cells import find_structure
+from layercheck.gradients.directions import gaussian
 from layercheck.gradients.joint import Group, Member, verify_together
 from layercheck.gradients.problem import Problem
+from layercheck.gradients.residuals import compare
+from layercheck.gradients.structure import Blocks, one_block
 from layercheck.gradients.survey import CHEAPEST
 from layercheck.gradients.verify import Verification
 from layercheck.gradients.windows import Structure
@@ -35,6 +38,39 @@ def shared_answers(t: Trial) -> Answers:
     """Verify the tensors that share directions; None for each that must be looked at alone."""
     found: Answers = t.memo("together", lambda: _answers(t))
     return found
+
+
+def seem_right(t: Trial) -> bool:
+    """Whether the gradients of all real tensors agree with differences along one direction."""
+    agree: bool = t.memo("seem right", lambda: _agree(t))
+    return agree
+
+
+def _agree(t: Trial) -> bool:
+    tensors = [tensor for tensor in t.tensors() if _is_comparable(tensor)]
+    problems = [t.pose(tensor) for tensor in tensors]
+    members = [
+        Member(problem, one_block(problem), tensor.title)
+        for tensor, problem in zip(tensors, problems, strict=True)
+    ]
+    if not members:
+        return True
+    whole = _group(t, tensors, members).problem()
+    low = np.concatenate([np.full(p.value.size, p.low / p.scale) for p in problems])
+    high = np.concatenate([np.full(p.value.size, p.high / p.scale) for p in problems])
+    room = np.minimum(whole.value - low, high - whole.value) / whole.precision.largest
+    v = gaussian(whole, t.case.rng("seem right"))
+    v = np.sign(v) * np.minimum(np.abs(v), np.maximum(room, 0))
+    found = compare(whole, Blocks((), ((),) * len(whole.outputs)), v, None)
+    return not found.wrong.any()
+
+
+def _is_comparable(tensor: Tensor) -> bool:
+    value, gradient = np.asarray(tensor.value), tensor.gradient
+    if tensor.kind == "state" or value.dtype.kind != "f" or gradient is None or not value.size:
+        return False
+    finite = np.isfinite(value).all() and np.isfinite(gradient).all()
+    return np.shape(gradient) == value.shape and bool(finite)
 
 
 def _answers(t: Trial) -> Answers:

@@ -17,6 +17,7 @@ from layercheck.gradients.verify import Verification, verify
 from layercheck.outcome import Cause
 from layercheck.subject import Arrays, Gradients
 from layercheck.suites.evidence import Tensor, source_of_backward, source_of_pass
+from layercheck.suites.gradient_groups import seem_right
 from layercheck.suites.gradient_regimes import smallest
 from layercheck.suites.gradient_trials import Trial, make_trial, reference, training
 from layercheck.verdict import Inconclusive, fail, skip
@@ -46,6 +47,8 @@ def second_order(case: Case) -> None:
     if not case.subject.facts.second_order:
         skip(_UNAVAILABLE[case.subject.facts.backward])
     t = _trial(reference(case))
+    if not seem_right(t):
+        skip("needs gradients.input and gradients.learnable: the gradients are wrong")
     question = _Question.ask(t)
     problems = {target: question.pose(target) for target in question.targets()}
     known = _together(question, problems)

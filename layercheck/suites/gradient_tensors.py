@@ -11,7 +11,7 @@ from layercheck.case import Case
 from layercheck.gradients.diagnose import Diagnosis
 from layercheck.gradients.verify import Verification
 from layercheck.outcome import Cause, Finding, Verified
-from layercheck.suites.evidence import Tensor, sizes, source_of_backward
+from layercheck.suites.evidence import Tensor, sizes, source_of_backward, source_of_pass
 from layercheck.suites.gradient_answers import answer
 from layercheck.suites.gradient_causes import count_wrong, diagnosis
 from layercheck.suites.gradient_regimes import Regime, regimes
@@ -21,6 +21,10 @@ from layercheck.verdict import Failed, Inconclusive, Passed, skip
 _AT_KINK = Cause(
     "one-sided-at-kink",
     "forward() has a kink here, and the gradient lies outside the slopes on both sides of it.",
+)
+_CUT = (
+    "Look for a path that is cut on the way (detach, .data, stop_gradient, arrays of another "
+    "library), and for a derivative written by hand."
 )
 _NAMED = 3  # other wrong elements that are listed
 _SIDES = ("the slope of the lower side", "that of the upper side", "one in between")
@@ -89,15 +93,18 @@ def _finding(one: _Answer, tensor: Tensor) -> Finding:
     if not found.at_kink:
         known = diagnosis(t, tensor, worst.index if worst else ())
     regime = (f"at {t.regime}: {sizes(t.case, t.point.layouts)}",) if t.regime else ()
+    derived = t.case.is_derived
+    who = "Autodiff" if derived else "backward()"
     return Finding(
-        f"backward() returns a wrong gradient for {tensor.title}.",
+        f"{who} returns a wrong gradient for {tensor.title}.",
         where=f"{count} of {size:,} elements{place}",
-        source=source_of_backward(t.case),
+        source=source_of_backward(t.case) or source_of_pass(t.case, "forward"),
         details=(*regime, *(() if wrong else _others(found, tensor)), *known.facts),
         worst=worst,
         wrong=wrong,
         cause=known.cause,
         other_causes=known.others,
+        fix=_CUT if derived else None,
     )
 
 

@@ -45,7 +45,7 @@ def _other_sizes(layouts: tuple[Layout, ...]) -> Iterator[tuple[Layout, ...]]:
 
 def _require_runs_at(case: Case, layouts: tuple[Layout, ...]) -> None:
     modes: tuple[Mode, ...] = ("predict",) if case.subject.facts.one_pass else _BOTH
-    backward = case.subject.facts.backward == "written"
+    backward = case.subject.facts.backward != "none"
     for mode in modes:
         case.base(mode)
     if backward:
