@@ -62,6 +62,11 @@ class Report:
     def __repr__(self) -> str:
         return f"<Report: {self.run.summary.line(self.run.elapsed_s)}>"
 
+    def _repr_html_(self) -> str:
+        from layercheck.reports.html import fragment
+
+        return fragment(self.run)
+
     def to_json(self) -> str:
         """Return the report as JSON text, schema ``layercheck/1``."""
         return json.dumps(self.run.to_json(), indent=2)

@@ -169,7 +169,8 @@ class _Program(click.Command):
     "--report",
     multiple=True,
     metavar="FORMAT[:PATH]",
-    help="terminal or json, to stdout or a file; may repeat [terminal].",
+    help="terminal, json, junit, github, markdown or html, to stdout or a file; may repeat "
+    "[terminal].",
 )
 @click.option("-v", "--verbose", is_flag=True, help="List each check and what was recognised.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary line only.")

@@ -56,6 +56,29 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A gradient beside the true one, element by element, where it is small enough to be shown.
+
+    Parameters
+    ----------
+    layout : str
+        The layouts of the inputs there.
+    axes : tuple of str
+        What each axis of the tensor is called.
+    shape : tuple of int
+    analytic, numeric, tolerance : tuple of numbers
+        One for each element, the last axis fastest.
+    """
+
+    layout: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    analytic: tuple[complex, ...]
+    numeric: tuple[complex, ...]
+    tolerance: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Finding:
     """The evidence of a failure.
 
@@ -78,6 +101,7 @@ class Finding:
         What to do, one sentence.
     rerun : str or None
         The command that shows it again; set by the runner.
+    comparison : Comparison or None
     """
 
     what: str
@@ -90,6 +114,7 @@ class Finding:
     other_causes: tuple[Cause, ...] = ()
     fix: str | None = None
     rerun: str | None = None
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ import numpy as np
 from layercheck.case import Case, Point
 from layercheck.errors import LayerError, UsageError
 from layercheck.gradients.facts import company, likeness
+from layercheck.gradients.full import MOST, full_gradient
 from layercheck.gradients.investigate import WEAK, Match, at_kinks, investigate, shows_mistake
 from layercheck.gradients.shrink import Focus, cropped, one_step, resized, small_layouts
 from layercheck.gradients.specimen import Specimen, Tensor
 from layercheck.layout import Layout
-from layercheck.outcome import Cause
+from layercheck.outcome import Cause, Comparison
 
 _LAYOUTS = 3  # at which the mistake shows
 _CALLS = 3000  # of forward and backward together, after which no other layout is begun
@@ -34,12 +35,15 @@ class Diagnosis:
         Where the mistake was looked for.
     facts : tuple of str
         What is known where no cause is, line by line.
+    comparison : Comparison or None
+        The gradient beside the true one, where the mistake was seen.
     """
 
     cause: Cause | None
     others: tuple[Cause, ...] = ()
     layouts: tuple[tuple[Layout, ...], ...] = ()
     facts: tuple[str, ...] = ()
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,26 @@ def diagnose(
             seen.append(search.in_one_step(sighting, layouts))
         if len(seen) >= _LAYOUTS or (seen and seen[-1].matches) or search.calls > _CALLS:
             break
+    tried = tuple(search.tried)
     told = next((s for s in seen if s.matches), None)
     if told is not None:
-        return Diagnosis(told.causes[0], told.causes[1:], tuple(search.tried))
-    return Diagnosis(None, (), tuple(search.tried), seen[0].facts if seen else ())
+        return Diagnosis(told.causes[0], told.causes[1:], tried, comparison=_compared(told))
+    if not seen:
+        return Diagnosis(None, (), tried)
+    return Diagnosis(None, (), tried, seen[0].facts, _compared(seen[0]))
+
+
+def _compared(seen: _Sighting) -> Comparison | None:
+    specimen, tensor = seen.specimen, seen.tensor
+    if np.size(tensor.value) > MOST:
+        return None
+    try:
+        full = full_gradient(specimen.problem(tensor), specimen.case.rng("compared", tensor.title))
+    except (LayerError, UsageError):
+        return None
+    layouts = specimen.point.layouts
+    labels = layouts[tensor.position].format if tensor.kind == "input" else None
+    return None if full is None else full.comparison(layouts, labels)
 
 
 class _Search:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,11 @@ from layercheck.gradients.problem import Problem
 from layercheck.gradients.quotients import Array
 from layercheck.gradients.residuals import compare
 from layercheck.gradients.structure import find_blocks
+from layercheck.layout import Layout
+from layercheck.outcome import Comparison
 
 _DIRECTIONS = 1000  # at most, for a full gradient
+MOST = 512  # elements that are shown
 _WORK = 3e8  # output elements computed at most, for a full gradient
 
 
@@ -38,6 +42,38 @@ class Full:
     def wrong(self) -> npt.NDArray[np.bool_]:
         """Where the two differ."""
         return np.asarray(~(np.abs(self.analytic - self.numeric) <= self.tolerance))
+
+    def comparison(self, layouts: Sequence[Layout], format: str | None) -> Comparison:
+        """Return it as data.
+
+        Parameters
+        ----------
+        layouts : sequence of Layout
+            Those of the inputs.
+        format : str or None
+            The labels of the tensor's axes, where it has some.
+        """
+        shape = self.analytic.shape
+        axes = tuple(f"axis {number}" for number in range(len(shape)))
+        if format is not None and len(format) == len(shape):
+            axes = _names(format)
+        texts = dict.fromkeys(str(layout) for layout in layouts)
+        return Comparison(
+            ", ".join(texts),
+            axes,
+            shape,
+            tuple(self.analytic.ravel().tolist()),
+            tuple(self.numeric.ravel().tolist()),
+            tuple(self.tolerance.ravel().tolist()),
+        )
+
+
+def _names(format: str) -> tuple[str, ...]:
+    """Name the axes of a format; labels that repeat are numbered."""
+    return tuple(
+        f"{label}{format[: at + 1].count(label)}" if format.count(label) > 1 else label
+        for at, label in enumerate(format)
+    )
 
 
 def full_gradient(problem: Problem, rng: np.random.Generator) -> Full | None:

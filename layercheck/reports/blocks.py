@@ -9,7 +9,7 @@ from rich.text import Text
 
 from layercheck.outcome import Finding, Outcome, Result, Worst
 from layercheck.reports.escaping import shown
-from layercheck.reports.reporter import Style
+from layercheck.reports.reporter import PLAIN, Style
 from layercheck.reports.text import coloured_numbers, rule_character, styled, to_string, wrap
 
 _INDENT = 10
@@ -34,27 +34,37 @@ def block(results: list[Result], style: Style, *, name_dtypes: bool = False) -> 
     """Return the lines of one block; the first result has the evidence that is shown."""
     result = results[0]
     others = dict.fromkeys(each.id for each in results if each.id != result.id)
-    finding = _evidence(result)
     lines = [_title(results, style, name_dtypes)]
-    lines += _labelled("what", [finding.what], style)
-    lines += _labelled("where", _where(finding, style), style)
-    label = "seen" if finding.worst is None else "how far"
-    lines += _labelled(label, _how_far(result, finding), style, numbers=True)
-    if finding.cause is not None:
-        lines += _labelled("cause", [f"{finding.cause.text}  ({finding.cause.id})"], style)
-    if style.verbosity > 0:
-        for cause in finding.other_causes:
-            lines += _labelled("or", [f"{cause.text}  ({cause.id})"], style)
-    if finding.fix is not None:
-        lines += _labelled("fix", [finding.fix], style)
-    if result.outcome is Outcome.INCOMPLETE and result.notes:
-        lines += _labelled("note", list(result.notes), style)
-    lines += _labelled("also", [", ".join(others)], style) if others else []
-    if result.expectation is not None:
-        lines += _labelled("expected", [result.expectation], style)
-    if finding.rerun is not None:
-        lines.append(_label("rerun") + Text(shown(finding.rerun, style.encoding)))
+    for name, parts in labelled_parts(result, style, also=tuple(others)):
+        if name == "rerun":
+            lines.append(_label(name) + Text(shown(parts[0], style.encoding)))
+        else:
+            lines += _labelled(name, parts, style, numbers=name in ("how far", "seen"))
     return lines
+
+
+def labelled_parts(
+    result: Result, style: Style = PLAIN, also: tuple[str, ...] = ()
+) -> list[tuple[str, list[str]]]:
+    """Return what there is to say of a failed or incomplete result, each with its label."""
+    finding = _evidence(result)
+    seen = "seen" if finding.worst is None else "how far"
+    said = [("what", [finding.what]), ("where", _where(finding, style))]
+    said.append((seen, _how_far(result, finding)))
+    if finding.cause is not None:
+        said.append(("cause", [f"{finding.cause.text}  ({finding.cause.id})"]))
+    if style.verbosity > 0:
+        said += [("or", [f"{cause.text}  ({cause.id})"]) for cause in finding.other_causes]
+    if finding.fix is not None:
+        said.append(("fix", [finding.fix]))
+    if result.outcome is Outcome.INCOMPLETE:
+        said.append(("note", list(result.notes)))
+    said.append(("also", [", ".join(also)] if also else []))
+    if result.expectation is not None:
+        said.append(("expected", [result.expectation]))
+    if finding.rerun is not None:
+        said.append(("rerun", [finding.rerun]))
+    return [(name, parts) for name, parts in said if parts]
 
 
 def block_text(result: Result, again: str, style: Style) -> str:

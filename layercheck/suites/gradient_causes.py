@@ -9,7 +9,8 @@ import numpy as np
 
 from layercheck.errors import LayerError, UsageError
 from layercheck.gradients.diagnose import Diagnosis, diagnose
-from layercheck.gradients.full import Full, full_gradient
+from layercheck.gradients.full import MOST, Full, full_gradient
+from layercheck.outcome import Comparison
 from layercheck.suites.evidence import Tensor
 from layercheck.suites.gradient_trials import Trial
 
@@ -29,8 +30,24 @@ def count_wrong(t: Trial, tensor: Tensor) -> int | None:
     return None if full is None else int(np.count_nonzero(full.wrong)) or None
 
 
+def compared(t: Trial, tensor: Tensor, known: Diagnosis) -> Comparison | None:
+    """The gradient beside the true one: at the layout where it is small, else where it was seen."""
+    size = sum(math.prod(layout.shape) for layout in t.case.layouts)
+    if size > _SMALL_ENOUGH or np.size(tensor.value) > MOST:
+        return known.comparison
+    full = _full(t, tensor)
+    if full is None or not full.wrong.any():
+        return known.comparison
+    return full.comparison(t.point.layouts, tensor.layout.format if tensor.layout else None)
+
+
 def _full(t: Trial, tensor: Tensor) -> Full | None:
-    """The full gradients; None where that takes too long."""
+    """The full gradients, computed once; None where that takes too long."""
+    found: Full | None = t.memo(f"full {tensor.title}", lambda: _computed(t, tensor))
+    return found
+
+
+def _computed(t: Trial, tensor: Tensor) -> Full | None:
     try:
         own = t.tensor(tensor.kind, tensor.name)
         if own.gradient is None:

@@ -13,7 +13,7 @@ from layercheck.gradients.verify import Verification
 from layercheck.outcome import Cause, Finding, Verified
 from layercheck.suites.evidence import Tensor, sizes, source_of_backward, source_of_pass
 from layercheck.suites.gradient_answers import answer
-from layercheck.suites.gradient_causes import count_wrong, diagnosis
+from layercheck.suites.gradient_causes import compared, count_wrong, diagnosis
 from layercheck.suites.gradient_regimes import Regime, regimes
 from layercheck.suites.gradient_trials import Trial, reference, trials
 from layercheck.verdict import Failed, Inconclusive, Passed, skip
@@ -105,6 +105,7 @@ def _finding(one: _Answer, tensor: Tensor) -> Finding:
         cause=known.cause,
         other_causes=known.others,
         fix=_CUT if derived else None,
+        comparison=compared(t, tensor, known),
     )
 
 
