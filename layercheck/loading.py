@@ -17,6 +17,7 @@ from layercheck.importing import OWN_NAME, import_file, import_module, shadowing
 from layercheck.recognition import (
     FunctionPair,
     forward_method,
+    functions_in,
     layers_in,
     looks_like_layer,
     pair_named,
@@ -174,6 +175,7 @@ def _layers_of(place: Place) -> list[LoadedTarget]:
         _require_layer(obj, place.name, f" in {place.text}")
         found = {obj.name if isinstance(obj, FunctionPair) else place.name: obj}
     elif not place.takes_all:
+        found = found or functions_in(module, is_of_framework)
         _require_one(found, place)
     warnings = shadowing_warnings(place.path) if place.path else ()
     return [

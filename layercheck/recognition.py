@@ -144,6 +144,18 @@ def layers_in(
     }
 
 
+def functions_in(module: ModuleType, recognise: Callable[[object], bool]) -> dict[str, object]:
+    """Return the public functions of a framework that a module defines, in order."""
+    return {
+        name: obj
+        for name, obj in _objects(module)
+        if not name.startswith("_")
+        and is_function(obj)
+        and getattr(obj, "__module__", None) == module.__name__
+        and recognise(obj)
+    }
+
+
 def function_pairs(module: ModuleType) -> dict[str, FunctionPair]:
     """Return the forward/backward pairs that a module defines, by the name to ask for.
 

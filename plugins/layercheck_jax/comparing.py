@@ -75,13 +75,19 @@ class Passing:
 
     def fail_raised(self, what: str, error: LayerError, fix: str | None = None) -> NoReturn:
         """Fail because the layer raised."""
-        place = Source(error.file, error.line) if error.file else self.source()
-        fail(f"{what}: {first_lines(error)}", source=place, fix=fix)
+        fail(f"{what}: {first_lines(error)}.", source=self.place(error), fix=fix)
+
+    def place(self, error: LayerError) -> Source | None:
+        """Where in the layer it was raised."""
+        own = self.source()
+        if error.file is None:
+            return own
+        return Source(error.file, error.line, own.function if own else None)
 
 
 def first_lines(error: LayerError) -> str:
     """The first paragraph of what was raised."""
-    return " ".join(str(error).strip().split("\n\n")[0].split())
+    return " ".join(str(error).strip().split("\n\n")[0].split()).removesuffix(".")
 
 
 def require_same(

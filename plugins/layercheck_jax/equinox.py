@@ -161,10 +161,14 @@ def _module_and_state(layer: Any) -> Any:
 
 
 def _modes(module: Any) -> dict[str, Any]:
-    return {
-        mode: eqx.nn.inference_mode(module, value=mode == "predict")
-        for mode in ("forward", "predict")
-    }
+    """The module with ``inference`` off and on, in static fields and unset ones, too."""
+    found = {}
+    for mode in ("forward", "predict"):
+        found[mode] = jax.tree.map(lambda x: x, module)
+        for inner in _inner(found[mode]):
+            if isinstance(getattr(inner, "inference", None), bool):
+                object.__setattr__(inner, "inference", mode == "predict")
+    return found
 
 
 def _indices(module: Any) -> list[tuple[Any, Any]]:
@@ -198,22 +202,23 @@ def _name(path: Any) -> str:
     return str(jax.tree_util.keystr(path, simple=True, separator="."))
 
 
+def _inner(module: Any) -> Iterator[Any]:
+    """Yield a module and those inside it."""
+    yield module
+    parts = jax.tree.leaves(module, is_leaf=lambda x: isinstance(x, eqx.Module) and x is not module)
+    for part in parts:
+        if isinstance(part, eqx.Module):
+            yield from _inner(part)
+
+
 def _has_inference(module: Any) -> bool:
-    modules = jax.tree.leaves(
-        module, is_leaf=lambda x: isinstance(x, eqx.Module) and x is not module
-    )
-    own = hasattr(module, "inference")
-    return own or any(isinstance(x, eqx.Module) and _has_inference(x) for x in modules)
+    return any(hasattr(inner, "inference") for inner in _inner(module))
 
 
 def _axis_name(module: Any) -> str:
     """The name under which a module inside averages over observations."""
-    own = getattr(module, "axis_name", None)
-    if isinstance(own, str):
-        return str(own)
-    inner = jax.tree.leaves(module, is_leaf=lambda x: isinstance(x, eqx.Module) and x is not module)
-    names = (_axis_name(x) for x in inner if isinstance(x, eqx.Module))
-    return str(next((name for name in names if name != _BATCH), _BATCH))
+    names = [getattr(inner, "axis_name", None) for inner in _inner(module)]
+    return next((name for name in names if isinstance(name, str)), _BATCH)
 
 
 def _output_axis(formats: tuple[str, ...]) -> int:

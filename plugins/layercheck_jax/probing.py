@@ -101,7 +101,7 @@ class _Trial:
                             np.uint32(0),
                         )
                 except LayerError as error:
-                    self.reason = str(error).splitlines()[0]
+                    self.reason = str(error).splitlines()[0].removesuffix(":")
                     return False
         return True
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from layercheck import Case, LayerError, Source, call_layer, fail, skip
+from layercheck import Case, LayerError, call_layer, fail, skip
 from layercheck_jax.comparing import SEED, Passing, require_same
 
 _HOLDER = re.compile(r"is referred to by ([A-Za-z_][\w.]*)$", re.MULTILINE)
@@ -53,10 +53,9 @@ def require_keys_used_once(case: Case) -> None:
     except LayerError as error:
         if type(error.original).__name__ != "KeyReuseError":
             skip("needs jax.jit_agrees")
-        place = Source(error.file, error.line) if error.file else passing.source()
         fail(
             "A random key is used twice, so that what is drawn with it is the same or correlated.",
-            source=place,
+            source=passing.place(error),
             fix="Split it: key, own = jax.random.split(key), one for each draw.",
         )
 
