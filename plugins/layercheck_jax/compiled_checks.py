@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -171,6 +171,7 @@ def _equinox_traces(passing: Passing) -> int:
 
     traces = 0
     module = passing.model.layer
+    _require_no_static_arrays(passing, module)
 
     def run(module: Any) -> Any:
         nonlocal traces
@@ -180,5 +181,22 @@ def _equinox_traces(passing: Passing) -> int:
     compiled = eqx.filter_jit(run)
     for _ in range(2):
         passing.call("forward()", compiled, module)
-        module = copy.deepcopy(module)
+        module = jax.tree.map(lambda x: x, module)
     return traces
+
+
+def _require_no_static_arrays(passing: Passing, layer: Any) -> None:
+    """Fail where a static field holds an array: it is no leaf, and is compared by identity."""
+    from layercheck_jax.equinox import modules_in
+
+    for module in modules_in(layer):
+        for each in dataclasses.fields(module):
+            value = getattr(module, each.name, None)
+            if each.metadata.get("static") and isinstance(value, (jax.Array, np.ndarray)):
+                fail(
+                    f"The static field {each.name} holds an array: it is never trained or saved, "
+                    "and another module with the same values is compiled again.",
+                    where=each.name,
+                    source=passing.source(),
+                    fix="Leave arrays out of eqx.field(static=True); stop_gradient freezes one.",
+                )

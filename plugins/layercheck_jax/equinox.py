@@ -165,7 +165,7 @@ def _modes(module: Any) -> dict[str, Any]:
     found = {}
     for mode in ("forward", "predict"):
         found[mode] = jax.tree.map(lambda x: x, module)
-        for inner in _inner(found[mode]):
+        for inner in modules_in(found[mode]):
             if isinstance(getattr(inner, "inference", None), bool):
                 object.__setattr__(inner, "inference", mode == "predict")
     return found
@@ -202,22 +202,22 @@ def _name(path: Any) -> str:
     return str(jax.tree_util.keystr(path, simple=True, separator="."))
 
 
-def _inner(module: Any) -> Iterator[Any]:
+def modules_in(module: Any) -> Iterator[Any]:
     """Yield a module and those inside it."""
     yield module
     parts = jax.tree.leaves(module, is_leaf=lambda x: isinstance(x, eqx.Module) and x is not module)
     for part in parts:
         if isinstance(part, eqx.Module):
-            yield from _inner(part)
+            yield from modules_in(part)
 
 
 def _has_inference(module: Any) -> bool:
-    return any(hasattr(inner, "inference") for inner in _inner(module))
+    return any(hasattr(inner, "inference") for inner in modules_in(module))
 
 
 def _axis_name(module: Any) -> str:
     """The name under which a module inside averages over observations."""
-    names = [getattr(inner, "axis_name", None) for inner in _inner(module)]
+    names = [getattr(inner, "axis_name", None) for inner in modules_in(module)]
     return next((name for name in names if isinstance(name, str)), _BATCH)
 
 
