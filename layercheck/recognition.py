@@ -183,8 +183,16 @@ def _derivative_rules(module: ModuleType) -> set[int]:
 
 
 def _has_rule(obj: object) -> bool:
-    """Whether an object is a function with a derivative of its own (``jax.custom_vjp``)."""
-    return not isinstance(obj, type) and any(hasattr(obj, name) for name in ("defvjp", "defjvp"))
+    """Whether an object is a function with a derivative of its own.
+
+    Those of ``jax.custom_vjp``, ``jax.custom_jvp`` and ``tf.custom_gradient`` are.
+    """
+    if isinstance(obj, type):
+        return False
+    decorator = getattr(obj, "_tf_decorator", None)
+    if getattr(decorator, "decorator_name", None) == "custom_gradient":
+        return True
+    return any(hasattr(obj, name) for name in ("defvjp", "defjvp"))
 
 
 def is_function(obj: object) -> bool:

@@ -85,27 +85,45 @@ def _follows(
     inputs: Callable[[np.dtype[Any]], Arrays],
     outputs: Arrays,
 ) -> bool:
-    """Whether outputs that move with a large step of everything move with a tiny one, too."""
+    """Whether outputs that move with a large step move with a tiny one, too.
+
+    The inputs move, and then the learnables: either may be rounded.
+    """
+    for which in (0, 1):
+        steps = [_moved(make, inputs, outputs, which, step) for step in (_LARGE, _TINY)]
+        if any(step is None for step in steps):
+            continue
+        large, tiny = steps
+        if 2 * np.sum(large & tiny) < np.sum(large):
+            return False
+    return True
+
+
+def _moved(
+    make: Callable[[np.dtype[Any]], Program],
+    inputs: Callable[[np.dtype[Any]], Arrays],
+    outputs: Arrays,
+    which: int,
+    step: float,
+) -> Any:
+    """Return which elements of the outputs a step changes; None where the layer does not run."""
     dtype = np.dtype(np.float64)
-    moved = []
-    for step in (_LARGE, _TINY):
-        program = make(dtype).copied()
-        given = [_stepped(values, step) for values in (program.learnables(), inputs(dtype))]
-        try:
-            found = program.run(given[0], program.states(), given[1], "predict", record=False)
-        except LayerError:
-            return True
-        pairs = [p for p in zip(found.outputs, outputs, strict=True) if p[1].dtype.kind in "fc"]
-        moved.append(np.concatenate([np.ravel(a != b) for a, b in pairs] or [np.zeros(0, bool)]))
-    large, tiny = moved
-    return bool(2 * np.sum(large & tiny) >= np.sum(large))
+    program = make(dtype).copied()
+    given = [inputs(dtype), program.learnables()]
+    given[which] = _stepped(given[which], step)
+    try:
+        found = program.run(given[1], program.states(), given[0], "predict", record=False)
+    except LayerError:
+        return None
+    pairs = [p for p in zip(found.outputs, outputs, strict=True) if p[1].dtype.kind in "fc"]
+    return np.concatenate([np.ravel(a != b) for a, b in pairs] or [np.zeros(0, bool)])
 
 
 _LARGE, _TINY = 2.0**-10, 2.0**-36
 
 
 def _stepped(arrays: Arrays, step: float) -> Arrays:
-    return tuple(a * (1 + step) if a.dtype.kind in "fc" else a for a in arrays)
+    return tuple(np.asarray(a * (1 + step)) if a.dtype.kind in "fc" else a for a in arrays)
 
 
 def _has(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:

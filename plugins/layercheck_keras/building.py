@@ -10,7 +10,8 @@ import numpy as np
 
 from layercheck import LayerError, Layout, LayoutError, Request, call_layer, example_inputs
 from layercheck_keras.engines import Engine
-from layercheck_keras.program import Pass, learnables_of, states_of, variables_of
+from layercheck_keras.program import Pass, plain_errors
+from layercheck_keras.variables import Variables
 
 Build = Callable[[tuple[Layout, ...]], Any]
 
@@ -34,16 +35,14 @@ def built(request: Request, how: Pass, layouts: tuple[Layout, ...], engine: Engi
             return request.layer
         other = request.fresh(request.seed) if request.fresh else _again(request.layer)
         _first_call(request, other, how, wanted, engine)
-        same = [v.shape for v in learnables_of(other)] == [
-            v.shape for v in learnables_of(request.layer)
-        ]
-        return (
-            other
-            if same and len(states_of(other)) == len(states_of(request.layer))
-            else request.layer
-        )
+        return other if _shapes(other) == _shapes(request.layer) else request.layer
 
     return at
+
+
+def _shapes(layer: Any) -> tuple[list[Any], int]:
+    found = Variables.of(layer)
+    return [tuple(v.shape) for v in found.learnables], len(found.states)
 
 
 def _parts(layer: Any) -> list[Any]:
@@ -64,15 +63,16 @@ def _first_call(
     """Call the layer once, so that it has its weights; what it raises, shapes.predict tells."""
     if not isinstance(layer, keras.Layer):
         return
-    before = {id(v): np.array(keras.ops.convert_to_numpy(v)) for v in variables_of(layer)}
+    before = {id(v): np.array(keras.ops.convert_to_numpy(v)) for v in Variables.of(layer).all}
     inputs = example_inputs(request, how.names, layouts, np.dtype(keras.config.floatx()))
     keywords = {**how.keywords, **({"training": False} if how.training else {})}
     given = how.gather(tuple(map(engine.tensor, inputs)))
     try:
-        call_layer("forward()", layer, *given, **keywords)
+        with plain_errors():
+            call_layer("forward()", layer, *given, **keywords)
     except LayerError as error:
         _explain(request, layouts, error)
-    for variable in variables_of(layer):
+    for variable in Variables.of(layer).all:
         if id(variable) in before:
             variable.assign(before[id(variable)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -24,7 +25,8 @@ from layercheck import (
 from layercheck_keras.building import built
 from layercheck_keras.engines import engine
 from layercheck_keras.passes import passing
-from layercheck_keras.program import LayerProgram, learnables_of, states_of
+from layercheck_keras.program import LayerProgram
+from layercheck_keras.variables import Variables
 from layercheck_keras.written import is_written
 
 
@@ -44,9 +46,11 @@ def adapt(request: Request) -> Subject:
     found = find_precision(
         lambda dtype: make(dtype, layouts),
         lambda dtype: example_inputs(request, how.names, layouts, dtype),
-        hidden=None if backend == "tensorflow" else f"Keras on {backend} computes in float32",
+        hidden="it rounds to float32 on the way"
+        if backend == "tensorflow"
+        else f"Keras on {backend} computes in float32",
     )
-    written = is_written(layer)
+    written, variables = is_written(layer), Variables.of(layer)
     return Subject(
         name=request.name,
         framework="keras",
@@ -56,8 +60,8 @@ def adapt(request: Request) -> Subject:
         sources=dict.fromkeys(("predict", "forward", "backward"), _source(request)),
         input_names=how.names,
         layouts=layouts,
-        learnables=_slots(learnables_of(layer), "trainable variable", f"autodiff of {backend}"),
-        states=_slots(states_of(layer), "variable that is not trained"),
+        learnables=_slots(variables.learnables, "trainable variable", f"autodiff of {backend}"),
+        states=_slots(variables.states, "variable that is not trained"),
         facts=Facts(
             one_pass=not how.training,
             backward="written" if written else "autodiff",
@@ -92,7 +96,7 @@ def _kind(layer: Any) -> str:
     return "layer" if isinstance(layer, keras.Layer) else "function"
 
 
-def _slots(variables: list[Any], found: str, gradient: str | None = None) -> tuple[Slot, ...]:
+def _slots(variables: Sequence[Any], found: str, gradient: str | None = None) -> tuple[Slot, ...]:
     names = _paths(variables)
     return tuple(
         Slot(name, np.array(keras.ops.convert_to_numpy(v)), found, gradient)
@@ -100,7 +104,7 @@ def _slots(variables: list[Any], found: str, gradient: str | None = None) -> tup
     )
 
 
-def _paths(variables: list[Any]) -> list[str]:
+def _paths(variables: Sequence[Any]) -> list[str]:
     """Return the paths below the layer, with dots; numbered where two are the same."""
     parts = [v.path.split("/") for v in variables]
     while all(len(p) > 1 for p in parts) and len({p[0] for p in parts}) == 1:

@@ -9,13 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.random.seed_generator import global_seed_generator
 
 from layercheck import Attributes, Gradients, RandomSource, Recorded, call_layer, flatten
 from layercheck_keras.engines import Engine, Leaves
+from layercheck_keras.variables import Variables, opens
 
 Arrays = tuple[Any, ...]
-_FOREIGN = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "optree", "ml_dtypes")
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,15 @@ class LayerProgram:
     ) -> None:
         self.layer = layer
         self._made_of = layer
-        self._dtype, self._pass, self._engine, self._others = dtype, passing, engine, others
+        self.dtype, self.passing, self.engine, self._others = dtype, passing, engine, others
         self._first = self._kept = Attributes(layer, opens)
-        self._seeds = tuple(Seed(_values(v)) for v in seeds_of(layer))
+        self._variables = Variables.of(layer)
+        self._seeds = tuple(Seed(_values(v)) for v in self.variables.seeds)
+
+    @property
+    def variables(self) -> Variables:
+        """Those of the object that runs."""
+        return self._variables if self.layer is self._made_of else Variables.of(self.layer)
 
     def copied(self) -> LayerProgram:
         """Return a program of the same object, as it was at first."""
@@ -103,41 +108,43 @@ class LayerProgram:
 
     def learnables(self) -> Arrays:
         """The trainable variables."""
-        return tuple(self._cast(_values(v)) for v in learnables_of(self.layer))
+        return tuple(self._cast(_values(v)) for v in self.variables.learnables)
 
     def states(self) -> Arrays:
         """The variables that are not trained."""
-        return tuple(self._cast(_values(v)) for v in states_of(self.layer))
+        return tuple(self._cast(_values(v)) for v in self.variables.states)
 
     def _cast(self, value: np.ndarray) -> np.ndarray:
-        return value.astype(self._dtype) if value.dtype.kind not in "iub" else value
+        return value.astype(self.dtype) if value.dtype.kind not in "iub" else value
 
     def run(
         self, learnables: Arrays, states: Arrays, inputs: Arrays, mode: str, *, record: bool
     ) -> Recorded:
         """Run the layer with these values."""
-        with self._computing() as engine:
-            call, leaves = self._prepared(learnables, states, inputs, mode)
+        with self.computing() as engine:
+            call, leaves = self.prepared(learnables, states, inputs, mode)
             tape = None
             if record:
                 outputs, after, tape = engine.record(call, leaves)
             else:
                 outputs, after = engine.run(call, leaves)
             arrays = tuple(map(engine.array, after))
-            self._keep_seeds(arrays[len(states) :])
+            self._keep_seeds(arrays[len(states) : len(states) + len(self._seeds)])
+            for old, new in zip(learnables, arrays[len(states) + len(self._seeds) :], strict=True):
+                np.copyto(old, new)  # a pass that assigns to a trainable variable
             return Recorded(tuple(map(engine.array, outputs)), arrays[: len(states)], tape)
 
     def pull_back(self, tape: Any, upstream: Arrays, state_upstream: Any) -> Gradients:
         """Take the gradients of a recorded pass."""
-        with self._computing() as engine:
+        with self.computing() as engine:
             return self._gradients(engine.pull_back(tape, upstream))
 
     def push_forward(
         self, learnables: Arrays, states: Arrays, inputs: Arrays, mode: str, along: Gradients
     ) -> tuple[Arrays, Arrays]:
         """Push tangents forward."""
-        with self._computing() as engine:
-            call, leaves = self._prepared(learnables, states, inputs, mode)
+        with self.computing() as engine:
+            call, leaves = self.prepared(learnables, states, inputs, mode)
             outputs, found = engine.push_forward(call, leaves, (*along.inputs, *along.learnables))
             arrays = tuple(map(engine.array, outputs))
             pairs = zip(found, arrays, strict=True)
@@ -153,38 +160,38 @@ class LayerProgram:
         along: Gradients,
     ) -> tuple[Gradients, Arrays, Gradients]:
         """Differentiate the gradients."""
-        with self._computing() as engine:
-            call, leaves = self._prepared(learnables, states, inputs, mode)
+        with self.computing() as engine:
+            call, leaves = self.prepared(learnables, states, inputs, mode)
             first, of_upstream, second = engine.pull_back_twice(
                 call, leaves, upstream, (*along.inputs, *along.learnables)
             )
             return self._gradients(first), tuple(of_upstream), self._gradients(second)
 
     def _gradients(self, found: list[Any]) -> Gradients:
-        count = len(self._pass.names)
+        count = len(self.passing.names)
         return Gradients(tuple(found[:count]), tuple(found[count:]))
 
-    def _prepared(
+    def prepared(
         self, learnables: Arrays, states: Arrays, inputs: Arrays, mode: str
     ) -> tuple[Callable[[Leaves], tuple[Leaves, Leaves]], Leaves]:
         """Return the pass and its leaves: the inputs and the learnables."""
-        tensor = self._engine.tensor
-        variables = learnables_of(self.layer)
-        others = (*states_of(self.layer), *seeds_of(self.layer))
+        tensor = self.engine.tensor
+        found = self.variables
+        variables, others = found.learnables, (*found.states, *found.seeds)
         values = (*states, *(seed.value for seed in self._seeds))
         fixed = [(v, tensor(value)) for v, value in zip(others, values, strict=True)]
-        keywords = dict(self._pass.keywords)
-        if self._pass.training:
+        keywords = dict(self.passing.keywords)
+        if self.passing.training:
             keywords.setdefault("training", mode == "forward")
         count = len(inputs)
 
         def call(leaves: Leaves) -> tuple[Leaves, Leaves]:
-            given = self._pass.gather(leaves[:count])
+            given = self.passing.gather(leaves[:count])
             mapping = [*zip(variables, leaves[count:], strict=True), *fixed]
             with keras.StatelessScope(state_mapping=mapping) as scope:
-                found = call_layer("forward()", self.layer, *given, **keywords)
-                after = tuple(scope.get_current_value(v) for v in others)
-            _, outputs = flatten(found, self._engine.is_tensor)
+                result = call_layer("forward()", self.layer, *given, **keywords)
+                after = tuple(scope.get_current_value(v) for v in (*others, *variables))
+            _, outputs = flatten(result, self.engine.is_tensor)
             return outputs, after
 
         return call, (*map(tensor, inputs), *map(tensor, learnables))
@@ -194,14 +201,17 @@ class LayerProgram:
             seed.value = value.astype(seed.value.dtype)
 
     @contextmanager
-    def _computing(self) -> Iterator[Engine]:
+    def computing(self) -> Iterator[Engine]:
         """Compute in the program's dtype, with the attributes that this program left."""
         shared = self.layer is self._made_of
         if shared and self._kept is not self._first:
             self._kept.put_back()
         try:
-            with self._engine.precision(self._dtype), computing_in(self.layer, self._dtype):
-                yield self._engine
+            with (
+                self.engine.precision(self.dtype),
+                computing_in(self.layer, self.variables, self.dtype),
+            ):
+                yield self.engine
         finally:
             if shared:
                 self._kept = self._first.now()
@@ -210,23 +220,37 @@ class LayerProgram:
 
 
 @contextmanager
-def computing_in(layer: Any, dtype: np.dtype[Any]) -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
+    """Let Keras raise what a layer raised, and not a longer text about the call around it."""
+    filtered = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        yield
+    finally:
+        if filtered:
+            keras.config.enable_traceback_filtering()
+
+
+@contextmanager
+def computing_in(layer: Any, found: Variables, dtype: np.dtype[Any]) -> Iterator[None]:
     """Give a layer and all in it the dtype policy of a name, and Keras that floating dtype.
 
-    A variable converts what it is assigned to the dtype that it was made with, and has no way
-    to be told another: that is set directly.
+    A variable converts what it is assigned to the dtype that it was made with, and a functional
+    model its inputs; neither has a way to be told another: that is set directly.
     """
     policy, name = keras.DTypePolicy(dtype.name), keras.config.floatx()
     layers = layers_of(layer)
     before = [(each, each._dtype_policy) for each in layers]
-    variables = [(v, v._dtype) for v in variables_of(layer) if _is_floating(v._dtype)]
+    holders = [*found.all, *_model_inputs(layers)]
+    variables = [(v, v._dtype) for v in holders if _is_floating(v._dtype)]
     keras.config.set_floatx(dtype.name)
     for each, _ in before:
         vars(each)["_dtype_policy"] = policy
     for variable, _ in variables:
         variable._dtype = dtype.name
     try:
-        yield
+        with plain_errors():
+            yield
     finally:
         keras.config.set_floatx(name)
         for each, own in before:
@@ -235,46 +259,19 @@ def computing_in(layer: Any, dtype: np.dtype[Any]) -> Iterator[None]:
             variable._dtype = own_name
 
 
+def _model_inputs(layers: list[Any]) -> list[Any]:
+    """The symbolic inputs of the functional models among layers."""
+    models = [model for each in layers for model in (each, getattr(each, "_functional", None))]
+    return [tensor for model in models for tensor in getattr(model, "_inputs", ())]
+
+
 def _is_floating(name: str) -> bool:
     return "float" in name
-
-
-def opens(item: Any) -> bool:
-    """Whether an object is part of a layer: a layer, or of a class of the user's."""
-    cls = type(item)
-    top = cls.__module__.partition(".")[0]
-    if top in _FOREIGN:
-        return isinstance(item, keras.Layer) or cls.__module__.endswith("utils.tracking")
-    return top not in ("builtins", "functools", "layercheck")
 
 
 def layers_of(layer: Any) -> list[Any]:
     """Return a layer and all in it; a function has none."""
     return list(layer._flatten_layers()) if isinstance(layer, keras.Layer) else []
-
-
-def variables_of(layer: Any) -> list[Any]:
-    """Return the variables of a layer, each once."""
-    return list(layer.variables) if isinstance(layer, keras.Layer) else []
-
-
-def learnables_of(layer: Any) -> list[Any]:
-    """Return the trainable variables."""
-    return list(layer.trainable_variables) if isinstance(layer, keras.Layer) else []
-
-
-def states_of(layer: Any) -> list[Any]:
-    """Return the weights that are not trained."""
-    return list(layer.non_trainable_weights) if isinstance(layer, keras.Layer) else []
-
-
-def seeds_of(layer: Any) -> list[Any]:
-    """Return the states of the seed generators: the layer's, and that of Keras itself."""
-    if not isinstance(layer, keras.Layer):
-        return [global_seed_generator().state]
-    weights = {id(v) for v in (*layer.trainable_variables, *layer.non_trainable_weights)}
-    own = [v for v in layer.non_trainable_variables if id(v) not in weights]
-    return [*own, global_seed_generator().state]
 
 
 def _values(variable: Any) -> np.ndarray:

@@ -75,13 +75,15 @@ class TensorflowProgram:
         self, learnables: Arrays, states: Arrays, inputs: Arrays, mode: str, *, record: bool
     ) -> Recorded:
         """Run the layer with these values."""
-        call, leaves = self._prepared(learnables, states, inputs, mode)
-        with _Own(self):
+        call, leaves = self.prepared(learnables, states, inputs, mode)
+        with self.own():
             if record:
                 outputs, after, tape = _ENGINE.record(call, leaves)
             else:
                 (outputs, after), tape = _ENGINE.run(call, leaves), None
         arrays = tuple(map(_ENGINE.array, outputs))
+        for old, variable in zip(learnables, learnables_of(self.layer).values(), strict=True):
+            np.copyto(old, variable.numpy())  # a pass may have assigned to it
         return Recorded(arrays, tuple(map(_ENGINE.array, after)), tape)
 
     def pull_back(self, tape: Tape, upstream: Arrays, state_upstream: Any) -> Gradients:
@@ -92,8 +94,8 @@ class TensorflowProgram:
         self, learnables: Arrays, states: Arrays, inputs: Arrays, mode: str, along: Gradients
     ) -> tuple[Arrays, Arrays]:
         """Push tangents forward."""
-        call, leaves = self._prepared(learnables, states, inputs, mode)
-        with _Own(self):
+        call, leaves = self.prepared(learnables, states, inputs, mode)
+        with self.own():
             outputs, found = _ENGINE.push_forward(call, leaves, (*along.inputs, *along.learnables))
         arrays = tuple(map(_ENGINE.array, outputs))
         pairs = zip(found, arrays, strict=True)
@@ -109,18 +111,22 @@ class TensorflowProgram:
         along: Gradients,
     ) -> tuple[Gradients, Arrays, Gradients]:
         """Differentiate the gradients."""
-        call, leaves = self._prepared(learnables, states, inputs, mode)
-        with _Own(self):
+        call, leaves = self.prepared(learnables, states, inputs, mode)
+        with self.own():
             first, of_upstream, second = _ENGINE.pull_back_twice(
                 call, leaves, upstream, (*along.inputs, *along.learnables)
             )
         return self._gradients(first), tuple(of_upstream), self._gradients(second)
 
+    def own(self) -> _Own:
+        """Return a block in which the object has the attributes that this program left."""
+        return _Own(self)
+
     def _gradients(self, found: Sequence[Any]) -> Gradients:
         count = len(self._names)
         return Gradients(tuple(found[:count]), tuple(found[count:]))
 
-    def _prepared(
+    def prepared(
         self, learnables: Arrays, states: Arrays, inputs: Arrays, mode: str
     ) -> tuple[Callable[[Arrays], tuple[Arrays, Arrays]], Arrays]:
         """Set the variables; return the pass and its leaves."""
