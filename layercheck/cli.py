@@ -13,6 +13,7 @@ import click
 from layercheck.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from layercheck.baseline import Baseline
     from layercheck.config.reading import Configuration
     from layercheck.events import Event
     from layercheck.isolation.limits import Limits
@@ -169,8 +170,13 @@ class _Program(click.Command):
     "--report",
     multiple=True,
     metavar="FORMAT[:PATH]",
-    help="terminal, json, junit, github, markdown or html, to stdout or a file; may repeat "
-    "[terminal].",
+    help="terminal, json, junit, github, markdown, html or baseline, to stdout or a file; may "
+    "repeat [terminal].",
+)
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    help="Accept the failures that --report baseline:FILE wrote; new ones fail, mended ones too.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="List each check and what was recognised.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary line only.")
@@ -264,14 +270,14 @@ def _check(words: list[str], given: dict[str, Any], verbosity: int) -> int:
     command = command_line(words)
     if not given["target"]:
         return _check_configured(typed, command, reports, verbosity, in_process=in_process)
-    limits = _limits(typed, in_process)
+    limits, baseline = _limits(typed, in_process), _baseline(typed)
     typed.pop("jobs", None)
     arguments = Arguments(**typed)
     if in_process:
-        return _report(_here(arguments, command, debug), reports, verbosity)
+        return _report(_here(arguments, command, baseline, debug), reports, verbosity)
     from layercheck.isolation.start import typed_run
 
-    with contextlib.closing(typed_run(arguments, command, limits)) as run:
+    with contextlib.closing(typed_run(arguments, command, limits, baseline)) as run:
         return _report(run.events(), reports, verbosity)
 
 
@@ -299,9 +305,11 @@ def _check_configured(
                 f"into {found.file.name}."
             )
     limits = _limits({**found.run, **typed}, in_process)
+    baseline = _baseline({**found.run, **typed})
+    typed.pop("baseline", None)
     typed.pop("jobs", None)
     layers = [(each.name, replace(each.arguments, **typed)) for each in found.entries]
-    run = configured_run(layers, command, limits, [str(found.folder)])
+    run = configured_run(layers, command, limits, [str(found.folder)], baseline)
     with contextlib.closing(run):
         return _report(run.events(), reports, verbosity)
 
@@ -322,7 +330,14 @@ def _limits(given: Mapping[str, Any], in_process: bool) -> Limits:
     return replace(Limits.parse(**texts), jobs=jobs)
 
 
-def _here(arguments: Arguments, command: str, debug: bool) -> Iterable[Event]:
+def _baseline(given: dict[str, Any]) -> Baseline:
+    from layercheck.baseline import Baseline, read_baseline
+
+    path = given.pop("baseline", None)
+    return Baseline() if path is None else read_baseline(path)
+
+
+def _here(arguments: Arguments, command: str, baseline: Baseline, debug: bool) -> Iterable[Event]:
     """The run in this process."""
     from layercheck.arguments import make_plan
     from layercheck.debugging import post_mortem
@@ -332,7 +347,7 @@ def _here(arguments: Arguments, command: str, debug: bool) -> Iterable[Event]:
 
     stand_in.install()
     plan = make_plan(arguments, _suites(), command)
-    return run(plan, beside_the_report, post_mortem if debug else None)
+    return run(plan, beside_the_report, post_mortem if debug else None, baseline)
 
 
 def _report(events: Iterable[Event], reports: Sequence[str], verbosity: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from layercheck.baseline import Baseline
 from layercheck.checking import Checking, Debug, cases_of
 from layercheck.errors import UsageError
 from layercheck.events import Event, LayerFinished, RunFinished, RunStarted
@@ -19,7 +20,12 @@ from layercheck.streams import Streams, quiet
 from layercheck.version import __version__
 
 
-def run(plan: Plan, streams: Streams = quiet, debug: Debug | None = None) -> Iterator[Event]:
+def run(
+    plan: Plan,
+    streams: Streams = quiet,
+    debug: Debug | None = None,
+    baseline: Baseline | None = None,
+) -> Iterator[Event]:
     """Run `plan`; yield what happens. The last event is `RunFinished`, also after Ctrl-C.
 
     Parameters
@@ -29,6 +35,8 @@ def run(plan: Plan, streams: Streams = quiet, debug: Debug | None = None) -> Ite
         A context in which the layer's prints go where they shall.
     debug : callable, optional
         Gets what a failing check raised.
+    baseline : Baseline, optional
+        Failures that are accepted.
 
     Raises
     ------
@@ -46,7 +54,9 @@ def run(plan: Plan, streams: Streams = quiet, debug: Debug | None = None) -> Ite
             yield LayerFinished(item)
             continue
         checking = Checking(plan, item, streams, debug)
-        ledger = Ledger(checking.questions(), plan.expected, plan.stop_on_first)
+        accepted = baseline.of(checking.result(())) if baseline is not None else {}
+        expected = {**accepted, **plan.expected}
+        ledger = Ledger(checking.questions(), expected, plan.stop_on_first)
         yield checking.started()
         try:
             yield from ledger.follow(checking.stream())

@@ -59,6 +59,7 @@ ROOMS = (
     "settings",
     "events",
     "expectations",
+    "baseline",
     "isolation",
     "config",
     "checking",

@@ -49,6 +49,7 @@ RUN = {
     "time_limit": ("number", "600"),
     "memory": ("size", '"4G"'),
     "jobs": ("jobs", '"auto"'),
+    "baseline": ("text", '"layercheck-baseline.json"'),
 }
 TOOL = {**SHARED, **RUN}
 

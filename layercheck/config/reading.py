@@ -96,6 +96,8 @@ def configured(table: Any, file: Path) -> Configuration:
         raise UsageError(f"{file.name}: layers is no list of tables. Write each as {_LAYERS}.")
     defaults = {key: value for key, value in table.items() if key in SHARED}
     run = {key: str(value) for key, value in table.items() if key in RUN}
+    if "baseline" in run:
+        run["baseline"] = texts.seen(run["baseline"], file.parent)
     found: list[Entry] = []
     for number, layer in enumerate(layers, 1):
         found += _entries({**defaults, **layer}, layer, file, number, run)

@@ -135,8 +135,8 @@ def _compared(seen: _Sighting) -> Comparison | None:
     except (LayerError, UsageError):
         return None
     layouts = specimen.point.layouts
-    labels = layouts[tensor.position].format if tensor.kind == "input" else None
-    return None if full is None else full.comparison(layouts, labels)
+    own = layouts[tensor.position if tensor.kind == "input" else 0] if layouts else None
+    return None if full is None else full.comparison(layouts, own)
 
 
 class _Search:

@@ -17,6 +17,7 @@ from layercheck.gradients.residuals import compare
 from layercheck.gradients.structure import find_blocks
 from layercheck.layout import Layout
 from layercheck.outcome import Comparison
+from layercheck.where import axis_names, labels_for
 
 _DIRECTIONS = 1000  # at most, for a full gradient
 MOST = 512  # elements that are shown
@@ -43,20 +44,20 @@ class Full:
         """Where the two differ."""
         return np.asarray(~(np.abs(self.analytic - self.numeric) <= self.tolerance))
 
-    def comparison(self, layouts: Sequence[Layout], format: str | None) -> Comparison:
+    def comparison(self, layouts: Sequence[Layout], layout: Layout | None) -> Comparison:
         """Return it as data.
 
         Parameters
         ----------
         layouts : sequence of Layout
             Those of the inputs.
-        format : str or None
-            The labels of the tensor's axes, where it has some.
+        layout : Layout or None
+            The one in whose labels the tensor's axes are named, where they fit.
         """
         shape = self.analytic.shape
+        labels = labels_for(shape, layout)
         axes = tuple(f"axis {number}" for number in range(len(shape)))
-        if format is not None and len(format) == len(shape):
-            axes = _names(format)
+        axes = axes if labels is None else axis_names(labels)
         texts = dict.fromkeys(str(layout) for layout in layouts)
         return Comparison(
             ", ".join(texts),
@@ -66,14 +67,6 @@ class Full:
             tuple(self.numeric.ravel().tolist()),
             tuple(self.tolerance.ravel().tolist()),
         )
-
-
-def _names(format: str) -> tuple[str, ...]:
-    """Name the axes of a format; labels that repeat are numbered."""
-    return tuple(
-        f"{label}{format[: at + 1].count(label)}" if format.count(label) > 1 else label
-        for at, label in enumerate(format)
-    )
 
 
 def full_gradient(problem: Problem, rng: np.random.Generator) -> Full | None:

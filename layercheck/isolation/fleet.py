@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from layercheck.baseline import Baseline
 from layercheck.events import Progressed
 from layercheck.isolation.pool import Pool
 from layercheck.isolation.visits import Target, Visit
@@ -25,10 +26,12 @@ class Fleet:
     ----------
     targets : sequence of Target
     pools : sequence of Pool
+    baseline : Baseline
     """
 
     targets: Sequence[Target]
     pools: Sequence[Pool]
+    baseline: Baseline
     _told: deque[Visit | Target] = field(default_factory=deque)
     _waiting: deque[Visit] = field(default_factory=deque)
     _running: dict[int, Visit] = field(default_factory=dict)
@@ -104,7 +107,7 @@ class Fleet:
     def _work(self, pool: Pool) -> None:
         try:
             while (visit := self._next()) is not None:
-                visit.carry_out(pool, partial(self._started, visit, pool))
+                visit.carry_out(pool, self.baseline, partial(self._started, visit, pool))
                 self._news.put(("done", visit, None))
                 with self._lock:
                     self._running.pop(id(visit), None)

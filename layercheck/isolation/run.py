@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from layercheck.baseline import Baseline
 from layercheck.errors import UsageError
 from layercheck.events import (
     BugFound,
@@ -39,10 +40,13 @@ class IsolatedRun:
     targets : sequence of Target
     pools : sequence of Pool
         As many layers are checked at the same time.
+    baseline : Baseline
+        Failures that are accepted.
     """
 
     targets: Sequence[Target]
     pools: Sequence[Pool]
+    baseline: Baseline = field(default_factory=Baseline)
     interrupted: bool = False
     layers: list[LayerResult] = field(default_factory=list)
     _ready: Ready | None = None
@@ -108,14 +112,14 @@ class IsolatedRun:
                 visits[:0] = visit.others()
                 if (visits or target is not self.targets[-1]) and (os.cpu_count() or 1) > 1:
                     pool.warm_up()
-                yield from self._told(visit, visit.checks())
+                yield from self._told(visit, visit.checks(self.baseline))
             yield from self._end(target, before)
             if self.interrupted:
                 return
 
     def _at_the_same_time(self) -> Iterator[Event]:
         before = 0
-        for each in Fleet(self.targets, self.pools).visits():
+        for each in Fleet(self.targets, self.pools, self.baseline).visits():
             if isinstance(each, Progressed):
                 yield each
             elif isinstance(each, Target):

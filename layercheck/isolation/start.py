@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
+from layercheck.baseline import Baseline
 from layercheck.errors import TargetError
 from layercheck.isolation.limits import Limits
 from layercheck.isolation.pool import Pool
@@ -14,7 +15,9 @@ from layercheck.isolation.run import IsolatedRun, Target
 from layercheck.targets import Place, expand, require_target
 
 
-def typed_run(arguments: Arguments, command: str, limits: Limits) -> IsolatedRun:
+def typed_run(
+    arguments: Arguments, command: str, limits: Limits, baseline: Baseline
+) -> IsolatedRun:
     """Return the run that a command line asks for; its first process starts at once.
 
     Raises
@@ -24,11 +27,16 @@ def typed_run(arguments: Arguments, command: str, limits: Limits) -> IsolatedRun
     """
     require_target(arguments.target)
     task = Task(command, "", arguments=arguments, memory=limits.memory)
-    return IsolatedRun([_target(text, task) for text in arguments.target], _pools(limits))
+    targets = [_target(text, task) for text in arguments.target]
+    return IsolatedRun(targets, _pools(limits), baseline)
 
 
 def configured_run(
-    layers: Sequence[tuple[str, Arguments]], command: str, limits: Limits, path: Sequence[str]
+    layers: Sequence[tuple[str, Arguments]],
+    command: str,
+    limits: Limits,
+    path: Sequence[str],
+    baseline: Baseline,
 ) -> IsolatedRun:
     """Return the run of the layers of a configuration, each with options of its own.
 
@@ -39,13 +47,15 @@ def configured_run(
     limits : Limits
     path : sequence of str
         Folders that are importable beside the working folder.
+    baseline : Baseline
+        Failures that are accepted.
     """
     targets = []
     for name, arguments in layers:
         task = Task(command, "", arguments=arguments, memory=limits.memory, path=tuple(path))
         target = _target(arguments.target[0], task)
         targets.append(replace(target, configured_as=name))
-    return IsolatedRun(targets, _pools(limits))
+    return IsolatedRun(targets, _pools(limits), baseline)
 
 
 def _pools(limits: Limits) -> list[Pool]:

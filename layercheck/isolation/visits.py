@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from layercheck.baseline import Baseline
 from layercheck.errors import UsageError
 from layercheck.events import CheckStarted, Event
 from layercheck.expectations import Ledger, require_expected
@@ -65,12 +66,13 @@ class Visit:
         except UsageError as error:
             self.fatal = error
 
-    def checks(self) -> Iterator[Event]:
+    def checks(self, baseline: Baseline) -> Iterator[Event]:
         """Ask everything, and yield what happens."""
         assert self.life is not None
         assert self.started is not None
         given = self.started
-        self._ledger = Ledger(given.questions, given.expected, given.stop_on_first)
+        expected = {**baseline.of(given.blank), **given.expected}
+        self._ledger = Ledger(given.questions, expected, given.stop_on_first)
         try:
             for event in self._ledger.follow(self.life.stream()):
                 if isinstance(event, CheckStarted):
@@ -79,7 +81,7 @@ class Visit:
         except KeyboardInterrupt:
             self.is_interrupted = True
 
-    def carry_out(self, pool: Pool, when_started: Callable[[], None]) -> None:
+    def carry_out(self, pool: Pool, baseline: Baseline, when_started: Callable[[], None]) -> None:
         """Do all of it, and remember what happened."""
         try:
             self.start(pool)
@@ -87,7 +89,7 @@ class Visit:
             self.is_interrupted = True
         when_started()
         if self.started is not None:
-            self.happened = list(self.checks())
+            self.happened = list(self.checks(baseline))
         if self.life is not None:
             self.life.close()
 

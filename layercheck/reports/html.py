@@ -13,6 +13,7 @@ from layercheck.reports.reporter import PLAIN, Reporter, Style
 from layercheck.reports.telling import BAD, COUNTED, bad, full_name, headline, title_of, verdict
 
 _CLASSES = {Outcome.EXPECTED_FAILURE: "expected"}
+_NARROW = Style(width=1)  # a line for each part
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -78,7 +79,7 @@ def _finding(result: Result) -> str:
     word = "Failed" if is_failed else "Incomplete"
     parts = "".join(
         f"<dt>{name}</dt><dd>{_shown_part(name, texts)}</dd>\n"
-        for name, texts in labelled_parts(result)
+        for name, texts in labelled_parts(result, _NARROW)
     )
     comparison = result.finding.comparison if result.finding is not None else None
     figures = ""
@@ -98,8 +99,10 @@ def _finding(result: Result) -> str:
 
 
 def _shown_part(name: str, texts: list[str]) -> str:
-    lines = "\n".join(_text(text) for text in texts)
-    return f"<pre>{lines}</pre>" if name in ("how far", "seen", "rerun") else lines
+    if name in ("how far", "seen", "rerun"):
+        lines = "\n".join(_text(text) for text in texts)
+        return f"<pre>{lines}</pre>"
+    return "<br>".join(_text(text) for text in texts)
 
 
 def _table(layer: LayerResult) -> str:

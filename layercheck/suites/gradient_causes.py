@@ -38,7 +38,7 @@ def compared(t: Trial, tensor: Tensor, known: Diagnosis) -> Comparison | None:
     full = _full(t, tensor)
     if full is None or not full.wrong.any():
         return known.comparison
-    return full.comparison(t.point.layouts, tensor.layout.format if tensor.layout else None)
+    return full.comparison(t.point.layouts, tensor.layout)
 
 
 def _full(t: Trial, tensor: Tensor) -> Full | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html.parser
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -253,6 +255,7 @@ def test_a_small_gradient_is_compared_element_by_element(report):
     expected = np.ones((4, 3))
     expected[0, 1] = 2
     np.testing.assert_allclose(ratio, expected, rtol=1e-6)
+    assert (w.axes, w.shape) == (("axis 0",), (3,))
     np.testing.assert_allclose(np.multiply(w.analytic, 4), w.numeric, rtol=1e-6)
 
 
@@ -274,6 +277,31 @@ def test_a_heat_map_has_a_cell_for_each_element_and_marks_the_wrong_ones(report)
     assert [i for i, each in enumerate(opacities) if float(each) > 0] == [1]
     assert scatter.count('class="wrong"') == 1
     assert scatter.count('class="fine"') == 11
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_browser_shows_the_page_without_complaint(report, nasty, tmp_path, width):
+    for number, run in enumerate((report.run, nasty)):
+        (tmp_path / f"{number}.html").write_text(page.render(run), encoding="utf-8")
+        picture = tmp_path / f"{number}.png"
+        done = subprocess.run(
+            [
+                *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+                *("--enable-logging=stderr", "--v=0", f"--window-size={width},2000"),
+                *(f"--screenshot={picture}", f"file://{tmp_path}/{number}.html"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+        assert "CONSOLE" not in done.stderr
+        assert picture.stat().st_size > 5_000
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 200), (2, 3, 4, 5)])
