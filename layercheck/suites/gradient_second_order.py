@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -180,7 +181,17 @@ class _Question:
             self.directions,
             lambda value: self.evaluate({target: value}),
             lambda directions: self.derivatives([target], directions)[0],
+            *self.range_of(target),
         )
+
+    def range_of(self, target: _Target) -> tuple[float, float]:
+        """What the values of a target stay in: the range that the user gave its input."""
+        case, tensor = self.t.case, target.tensor
+        if tensor is None or tensor.kind != "input":
+            return -math.inf, math.inf
+        if case.options.range_of(tensor.name) is None:
+            return -math.inf, math.inf
+        return case.range_of(case.subject.input_names.index(tensor.name))
 
 
 def _along(t: Trial, directions: Sequence[Any]) -> Gradients:

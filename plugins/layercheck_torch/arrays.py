@@ -41,6 +41,8 @@ def to_array(tensor: Any) -> Any:
         tensor = tensor.to_dense()
     if tensor.device.type != "cpu":
         tensor = tensor.cpu()
+    if tensor._is_zerotensor():  # autograd's symbol for zeros, which has no memory
+        tensor = torch.zeros(tensor.shape, dtype=tensor.dtype)
     if tensor.dtype in _NARROW:
         tensor = tensor.float()
     return tensor.resolve_conj().resolve_neg().numpy()

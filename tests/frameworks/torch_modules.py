@@ -20,6 +20,8 @@ import layercheck
 
 SEED = 7
 PER_BATCH = ("Conv", "Pool", "Norm", "Pad", "Dropout", "Upsample", "Pixel", "Shuffle")
+# PyTorch refuses a tensor there that requires a gradient.
+NOT_DIFFERENTIABLE = {"nn.SoftMarginLoss": "target"}
 NO_BATCH = ("no_batch_dim", "no batch dim")
 
 
@@ -60,10 +62,12 @@ def _entries(info):
 
 
 def _has_values(each):
-    """Whether an input has a size at all: layouts have no axes of size 0."""
+    """Whether inputs have sizes at all (layouts have no axes of size 0), and finite values."""
     given = (*each.forward_input.args, *each.forward_input.kwargs.values())
-    sizes = [value.shape for value in given if isinstance(value, torch.Tensor)]
-    return any(sizes) and all(0 not in size for size in sizes)
+    tensors = [value for value in given if isinstance(value, torch.Tensor)]
+    sizes = [tensor.shape for tensor in tensors]
+    finite = all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+    return finite and any(sizes) and all(0 not in size for size in sizes)
 
 
 def _entry(info, number, layer, each):
@@ -76,7 +80,8 @@ def _entry(info, number, layer, each):
     given.update(each.forward_input.kwargs)
     layouts, ranges, integers, call = [], {}, {}, {}
     for name, value in given.items():
-        if not isinstance(value, torch.Tensor) or value.dtype is torch.bool or value.ndim == 0:
+        is_data = NOT_DIFFERENTIABLE.get(info.name) == name
+        if is_data or not isinstance(value, torch.Tensor) or not _is_input(value):
             call[name] = value
             continue
         array = value.detach().numpy()
@@ -88,6 +93,10 @@ def _entry(info, number, layer, each):
             ranges[name] = (float(np.float32(max(array.min(), 0.01))), float(array.max()))
     options = {"call": call, "range": ranges or None, "integers": integers or None}
     return Entry(f"{info.name.removeprefix('nn.')} {number}", layer, tuple(layouts), options)
+
+
+def _is_input(tensor):
+    return tensor.dtype is not torch.bool and tensor.ndim > 0
 
 
 def _labels(name, value, each):

@@ -2,4 +2,14 @@
 
 from __future__ import annotations
 
-FAILS: dict[str, dict[str, str]] = {}
+_SAMPLES = "the table builds it with the random samples of one batch, so that no other size runs"
+_POWER = "the table asks for the norm 1.5, which has no value for negative inputs"
+FAILS: dict[str, dict[str, str]] = {
+    "CTCLoss": {
+        "gradients.input:log_probs": "PyTorch gives the gradient with respect to the logits: the "
+        "derivative is right where log_probs come from log_softmax"
+    },
+    "FractionalMaxPool2d": {"batch.other_batch_sizes": _SAMPLES},
+    "FractionalMaxPool3d": {"batch.other_batch_sizes": _SAMPLES},
+    "LPPool1d": {"numerics.finite": _POWER},
+}

@@ -65,8 +65,8 @@ def _load(case: Case, fresh: Any, state: dict[str, Any]) -> None:
         fail(
             f"A new layer cannot load the state_dict: {error}.",
             source=case.subject.source,
-            fix="Create in __init__ what the state_dict has (None, or an UninitializedParameter, "
-            "where the size is not known yet).",
+            fix="Create in __init__ what the state_dict has; a buffer that no checkpoint needs is "
+            "registered with persistent=False.",
         )
 
 
