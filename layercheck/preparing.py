@@ -14,7 +14,7 @@ from layercheck.case import Options
 from layercheck.construction import construct
 from layercheck.conventions import adapt
 from layercheck.conventions.request import Request
-from layercheck.cupy_layers import adapt_rehearsed, border_of
+from layercheck.cupy_layers import adapt_cupy, border_of
 from layercheck.errors import CallUnavailable, LayercheckError, LayerError, LayoutError, UsageError
 from layercheck.fitting import require_fit
 from layercheck.frameworks.found import framework_of
@@ -123,7 +123,7 @@ def _build(plan: TargetPlan, seed: int, options: Options) -> tuple[Subject, Bord
             framework = framework_of(layer)
             if framework is not None:
                 return framework.adapt(request), None
-            return (adapt(request), None) if border is None else adapt_rehearsed(request)
+            return (adapt(request), None) if border is None else adapt_cupy(request)
         except (LayercheckError, MemoryError, RecursionError):
             raise
         except Exception as error:

@@ -25,8 +25,8 @@ class Device(Protocol):
     def put(self, array: np.ndarray) -> Any:
         """Return the array on the device."""
 
-    def get(self, array: Any) -> np.ndarray:
-        """Return a device array on the host."""
+    def back(self, array: Any, original: np.ndarray | None) -> np.ndarray:
+        """Return a device array as a `Resident` one: `original` where it was made of that."""
 
     def owns(self, value: Any) -> bool:
         """Whether something is an array of the device."""
@@ -39,10 +39,14 @@ class Rehearsal:
         """Return the array on the device."""
         return DeviceArray(array.view(np.ndarray))
 
-    def get(self, array: Any) -> np.ndarray:
-        """Return a device array on the host."""
+    def back(self, array: Any, original: np.ndarray | None) -> np.ndarray:
+        """Return the same memory on the host."""
         held: np.ndarray = array._held
-        return held
+        same = original is not None and (held.shape, held.strides) == (
+            original.shape,
+            original.strides,
+        )
+        return original if same and original is not None else resident(held)
 
     def owns(self, value: Any) -> bool:
         """Whether something is an array of the device."""
@@ -100,7 +104,8 @@ class _Crossing:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._gone: dict[int, tuple[Any, Any]] = {}
-        self._come: dict[int, tuple[Any, Any, Any]] = {}
+        self._come: dict[int, tuple[Any, Any]] = {}
+        self._known: dict[int, tuple[Any, Any]] = {}
         self._resident: dict[int, tuple[Any, Any]] = {}
 
     def as_resident(self, array: np.ndarray) -> np.ndarray:
@@ -117,18 +122,17 @@ class _Crossing:
         if id(value) not in self._gone:
             array = self._device.put(value)
             self._gone[id(value)] = (value, array)
-            self._come[id(array)] = (array, self._device.get(array), value)
+            self._known[id(array)] = (array, value)
         return self._gone[id(value)][1]
 
     def back(self, value: Any) -> Any:
         """Return what a device array is between calls, anything else as it is."""
         if not self._device.owns(value):
             return value
-        held = self._device.get(value)
-        known = self._come.get(id(value))
-        if known is None or known[1] is not held:
-            self._come[id(value)] = (value, held, resident(held))
-        return self._come[id(value)][2]
+        if id(value) not in self._come:
+            _, original = self._known.get(id(value), (value, None))
+            self._come[id(value)] = (value, self._device.back(value, original))
+        return self._come[id(value)][1]
 
 
 def _owner(function: Any) -> Any:

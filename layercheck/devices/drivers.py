@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from functools import cache
 
 _LIBRARIES = {
     "linux": ("libcuda.so.1", "libamdhip64.so"),
@@ -11,6 +12,7 @@ _LIBRARIES = {
 }
 
 
+@cache
 def has_driver() -> bool:
     """Whether the library of a driver can be loaded; no device is touched."""
     return any(map(_loads, _LIBRARIES.get(sys.platform, ())))

@@ -104,3 +104,42 @@ def refuse_argument(function: str, name: str) -> NoReturn:
         "unsupported-on-device",
         f"Do without {name}=, for instance by indexing or xp.where before {function}().",
     )
+
+
+# What CuPy itself says, in place of a `Refusal`.
+_SAID = (
+    ("implicit conversion", "implicit-conversion", STAY),
+    ("unsupported type <class 'numpy.ndarray'>", "host-array-on-device", USE_XP),
+    ("got numpy.ndarray", "host-array-on-device", USE_XP),
+    ("non-scalar numpy.ndarray cannot be used", "host-array-on-device", USE_XP),
+    ("only cupy arrays can be", "host-array-on-device", USE_XP),
+    ("no implementation found", "unsupported-on-device", ELSE),
+    ("all returned notimplemented", "unsupported-on-device", ELSE),
+    ("unexpected keyword argument", "unsupported-on-device", ELSE),
+    ("object has no attribute", "unsupported-on-device", ELSE),
+    ("unsupported dtype", "unsupported-on-device", ELSE),
+)
+
+
+def refusal_of(error: BaseException | None) -> Refusal | None:
+    """Return the refusal that an exception is, was raised from, or says in CuPy's words."""
+    while error is not None:
+        if isinstance(error, Refusal):
+            return error
+        if isinstance(error, (TypeError, ValueError, AttributeError)):
+            text = str(error)
+            for said, cause, fix in _SAID:
+                if said in text.lower() and "cupy" in _modules(error):
+                    return RefusedType(text, cause, fix)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _modules(error: BaseException) -> set[str]:
+    """The packages whose code an exception went through, and those that its text names."""
+    found = {"cupy"} if "cupy" in str(error) else set()
+    step = error.__traceback__
+    while step is not None:
+        found.add(str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0])
+        step = step.tb_next
+    return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -62,6 +63,20 @@ def install() -> None:
     """Let the stand-in be found in this process from now on, where it is needed."""
     if not any(isinstance(finder, StandIn) for finder in sys.meta_path):
         sys.meta_path.insert(0, StandIn())
+
+
+@contextlib.contextmanager
+def without_stand_in() -> Iterator[None]:
+    """Find the real modules in the block."""
+    finders = [finder for finder in sys.meta_path if isinstance(finder, StandIn)]
+    modules = {root: sys.modules.pop(root) for root in _ROOTS if is_used() and root in sys.modules}
+    for finder in finders:
+        sys.meta_path.remove(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path[:0] = finders
+        sys.modules.update(modules)
 
 
 def is_used() -> bool:

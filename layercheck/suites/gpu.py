@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from layercheck.case import Case
 from layercheck.suite import Check, Suite
+from layercheck.suites.parity import (
+    compare_after_return,
+    compare_gradients,
+    compare_outputs,
+    device_of,
+    require_dtypes,
+    require_residency,
+)
 from layercheck.suites.rehearsal import rehearse_backward, rehearse_forward
-from layercheck.verdict import Passed, skip
-
-_NO_DEVICE = "no CUDA device is used by this version: every array is on the CPU"
+from layercheck.verdict import Passed
 
 
 def parity_outputs(case: Case) -> None:
@@ -17,7 +23,7 @@ def parity_outputs(case: Case) -> None:
     difference: an operation that the device does in a lower precision, and data that have not
     arrived.
     """
-    skip(_NO_DEVICE)
+    compare_outputs(case, device_of(case))
 
 
 def parity_gradients(case: Case) -> None:
@@ -26,7 +32,7 @@ def parity_gradients(case: Case) -> None:
     Usual causes of a difference are those of ``gpu.parity_outputs``, and scattered additions
     (``np.add.at``) that a device carries out in any order.
     """
-    skip(_NO_DEVICE)
+    compare_gradients(case, device_of(case))
 
 
 def residency(case: Case) -> None:
@@ -35,7 +41,7 @@ def residency(case: Case) -> None:
     A result on the host costs a transfer in every step. Usual causes: buffers from np.zeros
     instead of the array's own module, and np.asarray.
     """
-    skip(_NO_DEVICE)
+    require_residency(case, device_of(case))
 
 
 def dtypes(case: Case) -> None:
@@ -43,7 +49,7 @@ def dtypes(case: Case) -> None:
 
     Usual causes of a failure are those of ``dtypes.outputs``.
     """
-    skip(_NO_DEVICE)
+    require_dtypes(case, device_of(case))
 
 
 def round_trip(case: Case) -> None:
@@ -51,7 +57,7 @@ def round_trip(case: Case) -> None:
 
     Usual cause of a failure: an array that is kept where the move does not find it.
     """
-    skip(_NO_DEVICE)
+    compare_after_return(case, device_of(case))
 
 
 def rehearsal_forward(case: Case) -> Passed:
@@ -87,7 +93,7 @@ suite = Suite(
         Check("parity_outputs", parity_outputs, dtypes="none"),
         Check("parity_gradients", parity_gradients, dtypes="none"),
         Check("residency", residency, dtypes="none"),
-        Check("dtypes", dtypes, dtypes="none"),
+        Check("dtypes", dtypes, dtypes="all"),
         Check("round_trip", round_trip, dtypes="none"),
         Check("rehearsal_forward", rehearsal_forward, dtypes="none"),
         Check("rehearsal_backward", rehearsal_backward, dtypes="none"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from layercheck.devices.drivers import has_driver
 from layercheck.suites import gpu, numerics
 from layercheck.suites.numerics import (
     constant,
@@ -573,6 +574,7 @@ def test_nan_contained_is_skipped_with_its_reason():
 DEVICE_CHECKS = [c for c in gpu.suite.checks if not c.name.startswith("rehearsal")]
 
 
+@pytest.mark.skipif(has_driver(), reason="a GPU's driver is here")
 @pytest.mark.parametrize("check", DEVICE_CHECKS, ids=lambda check: check.name)
 def test_checks_on_a_device_say_why_they_are_skipped(check):
     reason = reason_of(check, make_case(Tanh, "BC:4,6"))
