@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -13,20 +11,12 @@ import click
 from layercheck.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from layercheck.baseline import Baseline
-    from layercheck.config.reading import Configuration
     from layercheck.events import Event
-    from layercheck.isolation.limits import Limits
-    from layercheck.isolation.protocol import Arguments
     from layercheck.outcome import RunResult
     from layercheck.suite import Suite
 
 OK, FAILED, UNUSABLE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 _WIDTH = 92
-_OF_ONE_LAYER = (
-    *("layout", "init", "call", "learnable", "declare"),
-    *("range", "integers", "data", "expect_fail"),
-)
 _BUG_OF_OURS = "This is a bug of layercheck, not of your layer. Report it with the lines above."
 
 
@@ -217,31 +207,12 @@ def _print_pages(id: str | None) -> int:
 
 
 def _print_layers() -> int:
-    from layercheck.arguments import whole_command
-    from layercheck.reports.escaping import shown
+    from layercheck.reports.escaping import shown_lines
     from layercheck.reports.output import style_of, write_stream
+    from layercheck.runs import listed_layers
 
-    encoding = style_of(sys.stdout).encoding
-    lines = []
-    for entry in _configuration().entries:
-        lines += [
-            shown(entry.name, encoding),
-            f"    {shown(whole_command(entry.arguments), encoding)}",
-        ]
-    write_stream(sys.stdout, "".join(f"{line}\n" for line in lines))
+    write_stream(sys.stdout, shown_lines(listed_layers(), style_of(sys.stdout).encoding))
     return OK
-
-
-def _configuration() -> Configuration:
-    """Return the configuration; raises `UsageError` where it lists no layer."""
-    from layercheck.config.reading import find_configuration
-    from layercheck.targets import require_target
-
-    found = find_configuration()
-    if found is None or not found.entries:
-        require_target(())
-    assert found is not None
-    return found
 
 
 def _verbosity(verbose: bool, quiet: bool) -> int:
@@ -261,93 +232,11 @@ def _suites() -> tuple[Suite, ...]:
 
 def _check(words: list[str], given: dict[str, Any], verbosity: int) -> int:
     from layercheck.commands import command_line
-    from layercheck.isolation.protocol import Arguments
+    from layercheck.runs import asked_events
 
-    reports, debug = given.pop("report"), given.pop("pdb")
-    in_process = given.pop("in_process") or debug
-    given["stop_on_first"] = given.pop("exitfirst")
-    typed = {name: value for name, value in given.items() if value not in (None, (), False)}
-    command = command_line(words)
-    if not given["target"]:
-        return _check_configured(typed, command, reports, verbosity, in_process=in_process)
-    limits, baseline = _limits(typed, in_process), _baseline(typed)
-    typed.pop("jobs", None)
-    arguments = Arguments(**typed)
-    if in_process:
-        return _report(_here(arguments, command, baseline, debug), reports, verbosity)
-    from layercheck.isolation.start import typed_run
-
-    with contextlib.closing(typed_run(arguments, command, limits, baseline)) as run:
-        return _report(run.events(), reports, verbosity)
-
-
-def _check_configured(
-    typed: dict[str, Any],
-    command: str,
-    reports: Sequence[str],
-    verbosity: int,
-    *,
-    in_process: bool,
-) -> int:
-    """Check the layers of pyproject.toml; options of the run replace what it says."""
-    from layercheck.isolation.start import configured_run
-
-    found = _configuration()
-    if in_process:
-        raise UsageError(
-            "--in-process and --pdb check what is named on the command line. Name a TARGET; "
-            "layercheck --list-layers prints the command of each configured layer."
-        )
-    for name in typed:
-        if name in _OF_ONE_LAYER:
-            raise UsageError(
-                f"--{name.replace('_', '-')} belongs to a layer. Name its TARGET, or write it "
-                f"into {found.file.name}."
-            )
-    limits = _limits({**found.run, **typed}, in_process)
-    baseline = _baseline({**found.run, **typed})
-    typed.pop("baseline", None)
-    typed.pop("jobs", None)
-    layers = [(each.name, replace(each.arguments, **typed)) for each in found.entries]
-    run = configured_run(layers, command, limits, [str(found.folder)], baseline)
-    with contextlib.closing(run):
-        return _report(run.events(), reports, verbosity)
-
-
-def _limits(given: Mapping[str, Any], in_process: bool) -> Limits:
-    from layercheck.isolation.limits import Limits, parse_jobs
-
-    jobs = parse_jobs(given.get("jobs") or "1")
-    texts: dict[str, str | None] = {}
-    for name in ("timeout", "time_limit", "memory"):
-        text = texts[name] = given.get(name)
-        if text is not None and in_process:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(
-                f"{option} cannot be kept in this process. Leave out {option}, or --in-process "
-                "and --pdb."
-            )
-    return replace(Limits.parse(**texts), jobs=jobs)
-
-
-def _baseline(given: dict[str, Any]) -> Baseline:
-    from layercheck.baseline import Baseline, read_baseline
-
-    path = given.pop("baseline", None)
-    return Baseline() if path is None else read_baseline(path)
-
-
-def _here(arguments: Arguments, command: str, baseline: Baseline, debug: bool) -> Iterable[Event]:
-    """The run in this process."""
-    from layercheck.arguments import make_plan
-    from layercheck.debugging import post_mortem
-    from layercheck.devices import stand_in
-    from layercheck.runner import run
-    from layercheck.streams import beside_the_report
-
-    stand_in.install()
-    plan = make_plan(arguments, _suites(), command)
-    return run(plan, beside_the_report, post_mortem if debug else None, baseline)
+    reports = given.pop("report")
+    with asked_events(given, command_line(words), _say) as events:
+        return _report(events, reports, verbosity)
 
 
 def _report(events: Iterable[Event], reports: Sequence[str], verbosity: int) -> int:

@@ -529,16 +529,6 @@ def test_every_error_of_ours_has_a_message_in_the_command(folder, monkeypatch):
     assert layercheck("good.py", "--layout", X).exit_code == 70
 
 
-def test_options_that_do_not_work_yet_are_not_in_help():
-    done = layercheck("--help")
-
-    assert done.exit_code == 0
-    assert "--jobs" not in done.stdout
-
-
-# in a process of their own
-
-
 def test_the_version_is_printed():
     from layercheck import __version__
 

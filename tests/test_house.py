@@ -72,6 +72,7 @@ ROOMS = (
     "reports",
     "explain",
     "debugging",
+    "runs",
     "api",
     "testing",
     "cli",
