@@ -23,10 +23,17 @@ _SCALARS = (bool, int, float, complex, np.generic)
 _TAKES_HOST = frozenset(
     {
         *("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "copy"),
-        *("einsum", "append", "delete", "average", "diff", "gradient", "ediff1d"),
-        *("take", "put", "place", "searchsorted", "digitize", "histogram", "bincount"),
-        *("quantile", "percentile", "array_equal", "isin", "in1d", "unwrap", "select"),
-        *("asnumpy", "get_array_module", "scatter_add", "scatter_max", "scatter_min"),
+        *("einsum", "append", "delete", "average", "diff", "gradient", "ediff1d", "unwrap"),
+        *("hstack", "vstack", "dstack", "row_stack", "atleast_1d", "atleast_2d", "atleast_3d"),
+        *("compress", "extract", "histogram", "bincount", "quantile", "percentile"),
+        *("array_equal", "isin", "in1d", "asnumpy", "get_array_module"),
+    }
+)
+# Functions that do so with their indices and values.
+_TAKES_HOST_BUT_FIRST = frozenset(
+    {
+        *("take", "put", "place", "take_along_axis", "put_along_axis"),
+        *("scatter_add", "scatter_max", "scatter_min"),
     }
 )
 _TAKES_FUNCTION = frozenset({"apply_along_axis", "apply_over_axes", "piecewise", "fromfunction"})
@@ -122,8 +129,7 @@ def call_function(
     if not table.has(module, name):
         refuse_missing(f"{module.replace('cupy', 'numpy', 1)}.{name}", name)
     _require_known(module, name, kwargs)
-    if name not in _TAKES_HOST:
-        refuse_hosts(f"{name}()", [*args, *kwargs.values()])
+    _refuse_hosts_of(name, args, kwargs)
     if name in _TAKES_FUNCTION:
         args = [_on_arrays(a) if callable(a) else a for a in args]
     out = _out_of(kwargs)
@@ -133,6 +139,13 @@ def call_function(
     if name in _COMPARISONS:
         return on_device(np.asarray(result))
     return wrapped(result)
+
+
+def _refuse_hosts_of(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    if name in _TAKES_HOST_BUT_FIRST:
+        refuse_hosts(f"{name}()", args[:1])
+    elif name not in _TAKES_HOST:
+        refuse_hosts(f"{name}()", [*args, *kwargs.values()])
 
 
 def _require_known(module: str, name: str, kwargs: Mapping[str, Any]) -> None:
@@ -219,7 +232,7 @@ def _refuse_operand(what: str, operand: Any) -> NoReturn:
 def call_method(array: OnDevice, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call a method of a device array."""
     _require_known("cupy", name, kwargs)
-    if name not in _TAKES_HOST:
+    if name not in ("take", "put", "compress"):
         refuse_hosts(f"{name}()", [*args, *kwargs.values()])
     if name in _TAKES_SIZES:
         for value in _leaves(args):
