@@ -26,6 +26,8 @@ from layercheck.subject import (
 from layercheck.tolerances import eps_of, spread
 from layercheck.verdict import Skipped
 
+# a mask drops nothing of a few elements by chance; with nine seeds hardly ever
+SEEDS = 8
 NORMAL = (-2.0, 2.0)
 WIDE = (-10.0, 10.0)
 Fact = TypeVar("Fact")
@@ -369,8 +371,12 @@ class Case:
     @cached_property
     def is_random(self) -> bool:
         """Whether the training forward's output depends on the seed."""
-        other = self.evaluate(self.point(), self._training, seed=self.seed + 1)
-        return not _same(self.base().outputs, other.outputs)
+        base = self.base().outputs
+        tries = 1 if self.subject.facts.one_pass else SEEDS
+        return not all(
+            _same(base, self.evaluate(self.point(), self._training, seed=self.seed + n).outputs)
+            for n in range(1, tries + 1)
+        )
 
     @cached_property
     def _training(self) -> Mode:

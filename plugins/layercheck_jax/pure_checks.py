@@ -107,7 +107,7 @@ def _equinox(model: Any, layouts: Any) -> tuple[list[Any], list[Any]]:
     file = io.BytesIO()
     eqx.tree_serialise_leaves(file, model.layer)
     file.seek(0)
-    empty = jax.tree.map(lambda x: x * 0 if _is_number(x) else x, model.layer)
+    empty = jax.tree.map(lambda x: jax.numpy.zeros_like(x) if _is_number(x) else x, model.layer)
     read = eqx.tree_deserialise_leaves(file, empty)
     saved, restored = (
         [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if _is_number(leaf)]
