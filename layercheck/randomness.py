@@ -16,7 +16,15 @@ State = tuple[Any, Any, list[Any]]
 
 
 class RandomSource(ABC):
-    """A random number generator of a framework."""
+    """A random number generator of a framework.
+
+    Attributes
+    ----------
+    shared : str or None
+        The framework's name of it, where it is the generator of the whole program.
+    """
+
+    shared: str | None = None
 
     @abstractmethod
     def seed(self, seed: int) -> None:

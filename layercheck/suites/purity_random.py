@@ -15,7 +15,7 @@ import numpy as np
 from layercheck.case import Case
 from layercheck.frames import source_line
 from layercheck.outcome import Evaluations, Source
-from layercheck.randomness import Generators
+from layercheck.randomness import Generators, RandomSource
 from layercheck.rounds import Live
 from layercheck.subject import Mode
 from layercheck.suites.agreement import called, passes
@@ -27,7 +27,7 @@ from layercheck.verdict import Passed, fail
 def global_random_not_reseeded(case: Case) -> Passed | None:
     """Where the global generators stand after a call depends on where they stood before.
 
-    Drawing from `np.random` or `random` is fine. Seeding them in a pass makes every dropout mask
+    Drawing from `np.random`, `random` or the framework's generator is fine. Seeding them in a pass makes every dropout mask
     and every shuffle of the whole program repeat itself from there on. The usual cause is
     `np.random.seed(...)`, left in forward to make results repeatable.
 
@@ -42,7 +42,7 @@ def global_random_not_reseeded(case: Case) -> Passed | None:
         return None
     second = _stands_after(case, SECOND, with_backward)
     for call, stand in first.items():
-        for module in _MODULES:
+        for module in stand.stands:
             same = stand.stands[module] == second[call].stands[module]
             if not stand.untouched and same:
                 _fail(case, call, module, stand.seeders.get(module))
@@ -66,32 +66,44 @@ _MODULES = ("numpy.random", "random")
 def _stands_after(case: Case, seed: int, with_backward: bool) -> dict[str, Stand]:
     """Run each pass, and backward after the last, with the generators at `seed` before each."""
     found: dict[str, Stand] = {}
-    with Generators().preserved():
+    with Generators(*Live(case).instance.roots()).preserved():
         for mode in passes(case):
             live = Live(case)
-            inputs = live.inputs()
-            done, found[mode] = _watched(seed, partial(live.instance.run, inputs, mode))
+            inputs, sources = live.inputs(), _shared(live)
+            done, found[mode] = _watched(seed, partial(live.instance.run, inputs, mode), sources)
             case.evaluations += Evaluations(forward=1)
         if with_backward:
             upstream, carried = case.upstream(done.outputs), live.state_upstream()
             pull_back = partial(live.instance.pull_back, done, upstream, carried)
-            _, found["backward"] = _watched(seed, pull_back)
+            _, found["backward"] = _watched(seed, pull_back, _shared(live))
             case.evaluations += Evaluations(backward=1)
     return found
 
 
-def _watched(seed: int, call: Callable[[], Any]) -> tuple[Any, Stand]:
+def _shared(live: Live) -> dict[str, RandomSource]:
+    """The generators of the layer's framework that the whole program draws from, by name."""
+    roots = live.instance.roots()
+    return {r.shared: r for r in roots if isinstance(r, RandomSource) and r.shared is not None}
+
+
+def _watched(
+    seed: int, call: Callable[[], Any], sources: dict[str, RandomSource]
+) -> tuple[Any, Stand]:
+    for source in sources.values():
+        source.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - what the layer does to it is the question
     random.seed(seed)
-    before = _stands()
+    before = _stands(sources)
     with _watched_seeding() as seeders:
         result = call()
-    return result, Stand(_stands(), _stands() == before, seeders)
+    after = _stands(sources)
+    return result, Stand(after, after == before, seeders)
 
 
-def _stands() -> dict[str, Any]:
+def _stands(sources: dict[str, RandomSource]) -> dict[str, Any]:
     state: Any = np.random.get_state()  # noqa: NPY002
-    return dict(zip(_MODULES, ((state[1].tobytes(), state[2]), random.getstate()), strict=True))
+    own = dict(zip(_MODULES, ((state[1].tobytes(), state[2]), random.getstate()), strict=True))
+    return own | {name: np.asarray(source.state()).tobytes() for name, source in sources.items()}
 
 
 @contextmanager
@@ -121,13 +133,15 @@ def _watched_seeding() -> Iterator[dict[str, tuple[str, int]]]:
 def _fail(case: Case, call: str, module: str, seeder: tuple[str, int] | None) -> None:
     known = source_of_backward(case) if call == "backward" else _source(case, call)
     name = "backward()" if call == "backward" else called(case, _mode(call))
+    own = "self.rng = np.random.default_rng(seed)"
+    if module == "torch.random":
+        own = "self.generator = torch.Generator().manual_seed(seed)"
     fail(
         f"{name} seeds {module}, the generator of the whole program.",
         where="After it the generator stands at the same place, wherever it stood before.",
         source=known if seeder is None else Source(*seeder, known.function if known else None),
         details=() if seeder is None else (source_line(*seeder),),
-        fix="Seed once where the program starts, or keep a generator of the layer's own: "
-        "self.rng = np.random.default_rng(seed).",
+        fix=f"Seed once where the program starts, or keep a generator of the layer's own: {own}.",
     )
 
 

@@ -18,6 +18,7 @@ class TorchGenerator(RandomSource):
 
     def __init__(self, generator: torch.Generator | None = None) -> None:
         self._generator = torch.default_generator if generator is None else generator
+        self.shared = "torch.random" if generator is None else None
 
     def seed(self, seed: int) -> None:
         """Set it."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from layercheck import Gradients
+from layercheck import Gradients, LayerError
 from layercheck_torch.arrays import has_gradient, to_array, to_tensor
 from layercheck_torch.autograd import gradients_of
+
+_ONCE = "torch::autograd::Error"
 
 
 def differentiated_twice(
@@ -22,6 +25,7 @@ def differentiated_twice(
     ups = tuple(to_tensor(d) for d in upstream)
     ups = tuple(d.requires_grad_() if has_gradient(d) else d for d in ups)
     first = gradients_of(tape.outputs, leaves, ups, create_graph=True)
+    _require_differentiable(first)
     directions = (*along.inputs, *along.learnables)
     terms = [
         torch.real(torch.sum(to_tensor(v).to(g.dtype).conj() * g))
@@ -38,6 +42,25 @@ def differentiated_twice(
         tuple(_array(g, like) for g, like in zip(second, ups, strict=False)),
         _split(second[len(ups) :], leaves, count),
     )
+
+
+def _require_differentiable(gradients: Sequence[Any]) -> None:
+    """Raise `LayerError` where a backward on the way says that it can be run once only.
+
+    PyTorch puts a node there that raises, and connects it with nothing: asked for a gradient of
+    what went into it, autograd says that there is none.
+    """
+    stack = [g.grad_fn for g in gradients if g is not None and g.grad_fn is not None]
+    seen = set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.name() == _ONCE:
+            error = RuntimeError("a backward on the way is marked with @once_differentiable")
+            raise LayerError("backward()", error)
+        stack.extend(following for following, _ in node.next_functions if following is not None)
 
 
 def _split(found: Any, leaves: Any, count: int) -> Gradients:
