@@ -31,6 +31,8 @@ class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if self._is_needed is None:
             self._is_needed = False  # what is imported while this is found out is the real one
             self._is_needed = not _runs_here()
+            if fullname in sys.modules:
+                return importlib.machinery.ModuleSpec(fullname, _Imported(sys.modules[fullname]))
         if not self._is_needed:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
@@ -43,6 +45,22 @@ class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Do nothing: it is complete."""
+
+
+class _Imported(importlib.abc.Loader):
+    """Loads a module that was imported meanwhile: once is enough."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+        module.__spec__ = None  # or the import system would load it by that again
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        """Return the module."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give it its own specification back."""
+        module.__spec__ = self._spec
 
 
 def _runs_here() -> bool:

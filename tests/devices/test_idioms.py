@@ -12,13 +12,15 @@ import pytest
 
 from layercheck.devices import table
 from layercheck.devices.cupy_module import make_module
-from tests.gpu.idioms import IDIOMS, answer
+from tests.gpu.idioms import IDIOMS, OF_NUMPY_2, answer
 
 RECORD = json.loads((Path(__file__).parents[1] / "gpu" / "answers.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("code", IDIOMS)
 def test_the_rehearsal_answers_as_cupy_does(code, monkeypatch):
+    if code in OF_NUMPY_2 and np.__version__.startswith("1."):
+        pytest.skip("NumPy 2 alone hands device=None on")
     expected, origin = RECORD["answers"][code]
     cupy = make_module("cupy")
     monkeypatch.setitem(sys.modules, "cupy", cupy)

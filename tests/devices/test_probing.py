@@ -156,3 +156,41 @@ def test_a_broken_cupy_does_not_hinder_a_layer_of_cupy(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rehearsed" in done.stdout
     assert "no driver of a GPU is installed" in " ".join(done.stdout.split())
+
+
+DEVICE = """
+import counted
+counted.times.append(1)
+from cupy import parts
+
+def is_available():
+    return AVAILABLE
+"""
+IMPORTS = """
+import sys
+from layercheck.devices import drivers, stand_in
+stand_in.has_driver = lambda: True
+stand_in.install()
+import cupy
+import cupy.parts
+import counted
+print(len(counted.times), hasattr(cupy, "__rehearsed__"), cupy.__spec__.origin is not None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("available", "expected"), [("True", "1 False True"), ("False", "1 True False")]
+)
+def test_a_cupy_beside_a_driver_is_imported_once_and_replaced_where_it_has_no_device(
+    tmp_path, available, expected
+):
+    (tmp_path / "cupy").mkdir()
+    (tmp_path / "cupy" / "__init__.py").write_text(DEVICE.replace("AVAILABLE", available))
+    (tmp_path / "cupy" / "parts.py").write_text("")
+    (tmp_path / "counted.py").write_text("times = []")
+    (tmp_path / "run.py").write_text(IMPORTS)
+    done = subprocess.run(
+        [sys.executable, "run.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.strip() == expected, done.stderr

@@ -46,6 +46,8 @@ def first_finding(case):
 
 @pytest.mark.parametrize("layer", layers_of(gpu_broken), ids=lambda layer: layer.__name__)
 def test_a_layer_that_breaks_on_a_gpu_is_found_with_line_and_cause(layer):
+    if layer is gpu_broken.OnesLike and np.__version__.startswith("1."):
+        pytest.skip("NumPy 2 alone hands device=None on")
     finding = first_finding(make_case(layer, LAYOUT, gpu=True))
 
     line, cause = marked(layer)

@@ -188,6 +188,9 @@ IDIOMS = {
     "cp.sum(h)": WORKS,
 }
 
+# NumPy 2 hands device=None on, which CuPy does not take; NumPy 1 does not.
+OF_NUMPY_2 = ("np.ones((3,), like=x)", "np.full((3,), 1.0, like=x)")
+
 
 def answer(code, module, numpy):
     """Run one idiom on arrays of a cupy; return the answer and what was raised."""
