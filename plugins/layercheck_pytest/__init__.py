@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 _FILE = "pyproject.toml"
+_CONFIGURATION = pytest.StashKey[Path]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,10 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Collect pyproject.toml beside what else is collected."""
     if not config.getoption("layercheck"):
         return
-    file = config.rootpath / _FILE
-    if not file.is_file():
-        raise pytest.UsageError(f"--layercheck: there is no {_FILE} in {config.rootpath}.")
-    given = [Path(config.invocation_params.dir, arg.partition("::")[0]) for arg in config.args]
+    here = config.invocation_params.dir
+    file = next((f / _FILE for f in (here, *here.parents) if (f / _FILE).is_file()), None)
+    if file is None:
+        raise pytest.UsageError(f"--layercheck: there is no {_FILE} in {here} or above it.")
+    config.stash[_CONFIGURATION] = file
+    given = [Path(here, arg.partition("::")[0]) for arg in config.args]
     if file not in given:
         config.args.append(str(file))
 
@@ -40,7 +43,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect the layers of a pyproject.toml that was named, by ``--layercheck`` or by hand."""
     if file_path.name != _FILE:
         return None
-    is_ours = parent.config.getoption("layercheck") and file_path == parent.config.rootpath / _FILE
+    is_ours = file_path == parent.config.stash.get(_CONFIGURATION, None)
     if not is_ours and not parent.session.isinitpath(file_path):
         return None
     from layercheck_pytest.items import LayerFile
