@@ -17,7 +17,11 @@ from layercheck.verdict import fail
 
 
 def fail_raised(
-    case: Case, error: LayerError, source: Source | None, layouts: tuple[Layout, ...]
+    case: Case,
+    error: LayerError,
+    source: Source | None,
+    layouts: tuple[Layout, ...],
+    fix: str | None = None,
 ) -> NoReturn:
     """Fail with what the layer raised at `layouts`, and its line."""
     fail(
@@ -25,7 +29,7 @@ def fail_raised(
         where=f"at {sizes(case, layouts)}",
         source=source_of_error(error, source),
         details=line_of_error(error),
-        fix=error.advice or _integers(case, error),
+        fix=error.advice or _integers(case, error) or fix,
     )
 
 

@@ -27,9 +27,9 @@ from layercheck.verdict import Passed, fail
 def global_random_not_reseeded(case: Case) -> Passed | None:
     """Where the global generators stand after a call depends on where they stood before.
 
-    Drawing from `np.random`, `random` or the framework's generator is fine. Seeding them in a pass makes every dropout mask
-    and every shuffle of the whole program repeat itself from there on. The usual cause is
-    `np.random.seed(...)`, left in forward to make results repeatable.
+    Drawing from them is fine. Seeding them in a pass makes every dropout mask and every shuffle
+    of the whole program repeat itself from there on. The usual causes are `np.random.seed(...)`
+    and `torch.manual_seed(...)`, left in forward to make results repeatable.
 
     Fix: seed once, where the program starts; or keep a generator of the layer's own:
     `self.rng = np.random.default_rng(seed)`.

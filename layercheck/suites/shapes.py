@@ -21,6 +21,7 @@ from layercheck.suites.evidence import (
     tensors,
 )
 from layercheck.suites.gradient_shapes import fail_raised, require_gradient_shape
+from layercheck.suites.orders import fitting_layouts
 from layercheck.suites.unknown_sizes import unknown_sizes
 from layercheck.tolerances import difference
 from layercheck.verdict import fail, skip
@@ -58,7 +59,17 @@ def _require_runs(case: Case, mode: Mode) -> None:
     except ReturnError:
         skip("needs contract.signatures")
     except LayerError as error:
-        fail_raised(case, error, source, case.layouts)
+        fail_raised(case, error, source, case.layouts, _other_order(case, mode))
+
+
+def _other_order(case: Case, mode: Mode) -> str | None:
+    """Say in which order of axes the layer runs, where it is another one."""
+    layouts = fitting_layouts(case, mode)
+    if layouts is None:
+        return None
+    options = " ".join(f"--layout {layout}" for layout in layouts)
+    formats = " and ".join(layout.format for layout in layouts)
+    return f"The layer runs with its axes in the order {formats}: pass {options}."
 
 
 def _require_callable(case: Case, source: Source | None, name: str) -> None:

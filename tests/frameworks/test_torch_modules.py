@@ -245,3 +245,13 @@ def test_a_missing_layout_is_named():
 def test_an_unknown_argument_of_call_is_named():
     with pytest.raises(layercheck.UsageError, match=r"gives an argument 'mask'"):
         check(nn.Linear(3, 2), "BC:4,3", call={"mask": 1})
+
+
+def test_the_order_of_axes_that_fits_is_shown():
+    layer = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    report = check(layer, "SSCB:6,5,3,7", only=("shapes.predict",), dtypes=("float64",))
+    (finding,) = [r.finding for r in report.failures]
+
+    assert finding.fix == (
+        "The layer runs with its axes in the order BCSS: pass --layout BCSS:7,3,6,5."
+    )
