@@ -115,10 +115,12 @@ def _here(
     """Return the run in this process."""
     from layercheck.arguments import make_plan
     from layercheck.debugging import post_mortem
+    from layercheck.devices import stand_in
     from layercheck.plugins import load_suites
     from layercheck.runner import run
     from layercheck.streams import beside_the_report
 
+    stand_in.install()
     _require_kept(typed)
     suites, problems = load_suites()
     for problem in problems:
