@@ -212,6 +212,8 @@ def _advice(error: BaseException) -> str:
             "The file is in no package. Add an __init__.py to its folder, "
             "or name it as package.module:NAME."
         )
+    if "Unable to import backend" in str(error):
+        return "Set KERAS_BACKEND to tensorflow, jax or torch, or pass --declare backend=NAME."
     broken = _broken_package(error)
     if broken is not None:
         return (

@@ -71,15 +71,21 @@ def _first_call(
         with plain_errors():
             call_layer("forward()", layer, *given, **keywords)
     except LayerError as error:
-        _explain(request, layouts, error)
+        _explain(request, how, layouts, error)
     for variable in Variables.of(layer).all:
         if id(variable) in before:
             variable.assign(before[id(variable)])
 
 
-def _explain(request: Request, layouts: tuple[Layout, ...], error: LayerError) -> None:
-    """Raise `LayoutError` where Keras itself refuses the shape of the input."""
+def _explain(request: Request, how: Pass, layouts: tuple[Layout, ...], error: LayerError) -> None:
+    """Raise `LayoutError` where Keras refuses the shape of the input, or the layer a list."""
     text = str(error.original)
+    if len(layouts) > 1 and all("." in name for name in how.names):
+        one = how.names[0].partition(".")[0]
+        raise LayoutError(
+            f"{request.name} takes one input ({one}), and {len(layouts)} layouts were given: they "
+            f"make a list, and then {error}. Pass one --layout, or name the entries of a dict."
+        )
     if not isinstance(error.original, ValueError) or "incompatible with the layer" not in text:
         return
     said = text.splitlines()[0]

@@ -78,7 +78,8 @@ def require_same(
 
 def fail_raised(case: Case, what: str, error: LayerError, fix: str) -> NoReturn:
     """Fail since a call raised that should not."""
-    said = str(error.original).strip().splitlines()
+    said = [line.strip() for line in str(error.original).splitlines() if line.strip()]
+    said = [line for line in said if "Error: " in line][-1:] or said  # traced code quotes itself
     place = source(case)
     if error.file:
         place = type(place)(error.file, error.line, error.call)

@@ -87,7 +87,7 @@ class TensorflowEngine:
             tape = self.record(call, leaves)[2]
             first = call_layer("backward()", _gradients, tape, upstream)
             pairs = zip(first, along, strict=True)
-            terms = [tf.reduce_sum(tf.constant(v) * _dense(d)) for d, v in pairs if _both(d, v)]
+            terms = [_product(v, _dense(d)) for d, v in pairs if _both(d, v)]
             total = tf.add_n(terms) if terms else None
         if total is None:
             nothing = [None] * len(leaves)
@@ -99,6 +99,12 @@ class TensorflowEngine:
             for g, d in zip(of_upstream, upstream, strict=True)
         ]
         return [_array(d) for d in first], zeros, [_array(d) for d in second]
+
+
+def _product(direction: Any, gradient: Any) -> Any:
+    """The derivative along a direction: of a complex gradient, the real part counts."""
+    products = tf.math.conj(tf.constant(direction, gradient.dtype)) * gradient
+    return tf.reduce_sum(tf.math.real(products))
 
 
 def _both(gradient: Any, direction: Any) -> bool:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from layercheck import Attributes, Gradients, LayerError, Recorded, call_layer, flatten
 from layercheck_tensorflow.engine import Tape, TensorflowEngine
+from layercheck_tensorflow.explaining import explained
 from layercheck_tensorflow.random import GeneratorObject, GlobalSeed
 
 Arrays = tuple[Any, ...]
@@ -141,7 +142,10 @@ class TensorflowProgram:
 
         def call(leaves: Arrays) -> tuple[Arrays, Arrays]:
             given = dict(zip(self._names, leaves, strict=False))
-            found = call_layer("forward()", _called, self.layer, given, keywords)
+            try:
+                found = call_layer("forward()", _called, self.layer, given, keywords)
+            except LayerError as error:
+                raise explained(error) from error.original
             _, outputs = flatten(found, _ENGINE.is_tensor)
             return outputs, tuple(tf.identity(v) for v in others.values())
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from layercheck import Case, LayerError, Source, call_layer, difference, fail, skip, tolerance
+from layercheck_tensorflow.explaining import message
 from layercheck_tensorflow.program import TensorflowProgram
 
 Arrays = tuple[Any, ...]
@@ -48,15 +49,7 @@ def fail_raised(case: Case, what: str, error: LayerError, fix: str) -> NoReturn:
     if error.file:
         place = Source(error.file, error.line, error.call)
     name = type(error.original).__name__
-    fail(f"{what}: {name}: {_said(error.original)}", source=place, fix=fix)
-
-
-def _said(error: BaseException) -> str:
-    """The line of a message that says what is wrong: traced code quotes its own traceback."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if "Error: " in line]
-    text = told[-1].partition("Error: ")[2] if told else (lines or [""])[0]
-    return text[:300]
+    fail(f"{what}: {name}: {message(error.original)}", source=place, fix=fix)
 
 
 def require_same(case: Case, actual: Arrays, what: str, fix: str) -> None:
