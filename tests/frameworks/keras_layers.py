@@ -50,6 +50,18 @@ MOMENTS = {
     "gradients.second_order": "tf.nn.moments stops the gradient of the mean inside the variance: "
     "its derivative is right, and the derivative of that is not (tensorflow)"
 }
+PARTS = {
+    "gradients.input:inputs": "x and alpha x are added as two relus, whose derivatives at 0 are 0: "
+    "so is their sum, between which slopes alpha and 1 it does not lie (tensorflow, jax, torch)"
+}
+POWER = {
+    "gradients.learnable:kernel": "the singular vectors are constants of the gradient, and change "
+    "with the kernel (tensorflow, jax, torch)",
+    "gradients.forward_mode": "as gradients.learnable:kernel (tensorflow, jax, torch)",
+    "gradients.second_order": "as gradients.learnable:kernel (tensorflow, jax, torch)",
+    "purity.learnables_unchanged": "training divides the kernel by its norm (tensorflow, jax, "
+    "torch)",
+}
 POOLED = "BSSC:4,6,6,3"
 LAYERS = {
     "Dense": entry(lambda: layers.Dense(3), "BC:6,5"),
@@ -135,7 +147,7 @@ LAYERS = {
     ),
     "ReLU": entry(lambda: layers.ReLU(max_value=1.5, threshold=0.25), "BC:6,5"),
     "LeakyReLU": entry(lambda: layers.LeakyReLU(), "BC:6,5"),
-    "PReLU": entry(lambda: layers.PReLU(shared_axes=[1, 2]), "BSSC:3,4,4,2"),
+    "PReLU": entry(lambda: layers.PReLU(shared_axes=[1, 2]), "BSSC:3,4,4,2", fails=PARTS),
     "ELU": entry(lambda: layers.ELU(), "BC:6,5"),
     "Softmax": entry(lambda: layers.Softmax(), "BC:6,5"),
     "Activation gelu": entry(lambda: layers.Activation("gelu"), "BC:6,5"),
