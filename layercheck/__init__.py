@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the form that type checkers take for a public name
     from layercheck.frameworks.framework import Framework as Framework
     from layercheck.frameworks.inputs import input_names as input_names
     from layercheck.frameworks.nested import flatten as flatten
+    from layercheck.frameworks.precision import Precision as Precision
     from layercheck.frameworks.precision import find_precision as find_precision
     from layercheck.frameworks.program import Program as Program
     from layercheck.frameworks.program import Recorded as Recorded
@@ -96,7 +97,7 @@ _HOMES = {
     "frameworks.framework": ("Framework",),
     "frameworks.inputs": ("input_names",),
     "frameworks.nested": ("flatten",),
-    "frameworks.precision": ("find_precision",),
+    "frameworks.precision": ("Precision", "find_precision"),
     "frameworks.program": ("Program", "Recorded", "program_builder"),
     "layer": ("Layer", "Learnable", "State"),
     "layout": ("Layout",),
