@@ -138,7 +138,7 @@ def called_run(layer: Any, call: Call, limits: Limits) -> IsolatedRun:
         values["dtypes"] = names
     called = {name: encode(value, name) for name, value in values.items()}
     task = Task("", place, called=called, path=tuple(sys.path), memory=limits.memory)
-    return IsolatedRun((Target(place, (task,)),), [Pool(limits)])
+    return IsolatedRun((Target(place, (task,)),), Pool(limits))
 
 
 def _importable(layer: Any) -> str:

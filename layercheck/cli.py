@@ -148,7 +148,8 @@ class _Program(click.Command):
 @click.option(
     "--jobs",
     metavar="N",
-    help="Layers that are checked at the same time, or auto for one on each core [1].",
+    help="Layers that are checked at the same time, auto for one on each core, or "
+    "dask:tcp://HOST:PORT for a Dask cluster [1].",
 )
 @click.option(
     "--in-process",

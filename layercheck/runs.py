@@ -11,7 +11,7 @@ from layercheck.baseline import Baseline, read_baseline
 from layercheck.config.reading import Configuration, find_configuration
 from layercheck.errors import UsageError
 from layercheck.events import Event
-from layercheck.isolation.limits import Limits, parse_jobs
+from layercheck.isolation.limits import Limits, with_jobs
 from layercheck.isolation.protocol import Arguments
 from layercheck.isolation.run import IsolatedRun
 from layercheck.isolation.start import configured_run, typed_run
@@ -101,7 +101,7 @@ def _arguments(typed: Mapping[str, Any]) -> Arguments:
 
 def _limits(given: Mapping[str, Any]) -> Limits:
     texts = {name: given.get(name) for name in ("timeout", "time_limit", "memory")}
-    return replace(Limits.parse(**texts), jobs=parse_jobs(given.get("jobs") or "1"))
+    return with_jobs(Limits.parse(**texts), given.get("jobs") or "1")
 
 
 def _baseline(given: Mapping[str, Any]) -> Baseline:

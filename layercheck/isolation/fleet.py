@@ -6,31 +6,84 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from layercheck.baseline import Baseline
 from layercheck.events import Progressed
+from layercheck.isolation.limits import Limits
 from layercheck.isolation.pool import Pool
 from layercheck.isolation.visits import Target, Visit
 
 _LOOK = 0.1
 
 
+class Slot(Protocol):
+    """Carries out one visit at a time: a pool of processes here, or a place on a cluster."""
+
+    limits: Limits
+
+    def carry_out(
+        self, visit: Visit, baseline: Baseline, when_started: Callable[[], None], more: bool
+    ) -> None:
+        """Do all of a visit; `more` says that others wait."""
+
+    def stop(self) -> None:
+        """Go on as after Ctrl-C."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class PoolSlot:
+    """A pool of processes on this machine.
+
+    Parameters
+    ----------
+    pool : Pool
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.limits = pool.limits
+
+    def carry_out(
+        self, visit: Visit, baseline: Baseline, when_started: Callable[[], None], more: bool
+    ) -> None:
+        """Do all of a visit; the next process starts meanwhile where others wait."""
+
+        def started() -> None:
+            when_started()
+            if more:
+                self.pool.warm_up()
+
+        visit.carry_out(self.pool, baseline, started)
+
+    def stop(self) -> None:
+        """Go on as after Ctrl-C."""
+        self.pool.stop()
+
+    def close(self) -> None:
+        """End its processes."""
+        self.pool.close()
+
+
 @dataclass
 class Fleet:
-    """Visits carried out by as many threads as there are pools.
+    """Visits carried out by as many threads as there are slots.
 
     Parameters
     ----------
     targets : sequence of Target
-    pools : sequence of Pool
+    slots : sequence of Slot
+        Each carries out one visit at a time.
     baseline : Baseline
     """
 
     targets: Sequence[Target]
-    pools: Sequence[Pool]
+    slots: Sequence[Slot]
     baseline: Baseline
     _told: deque[Visit | Target] = field(default_factory=deque)
     _waiting: deque[Visit] = field(default_factory=deque)
@@ -51,7 +104,7 @@ class Fleet:
             self._waiting.extend(added)
         self._count = len(self._waiting)
         threads = [
-            threading.Thread(target=self._work, args=(pool,), daemon=True) for pool in self.pools
+            threading.Thread(target=self._work, args=(slot,), daemon=True) for slot in self.slots
         ]
         for thread in threads:
             thread.start()
@@ -104,21 +157,20 @@ class Fleet:
         shown = [f"{_name(visit)} {visit.now}".strip() for visit in running]
         return Progressed(len(self._done), self._count, tuple(shown))
 
-    def _work(self, pool: Pool) -> None:
+    def _work(self, slot: Slot) -> None:
         try:
             while (visit := self._next()) is not None:
-                visit.carry_out(pool, self.baseline, partial(self._started, visit, pool))
+                more = len(self._waiting) >= len(self.slots)
+                slot.carry_out(visit, self.baseline, partial(self._started, visit), more)
                 self._news.put(("done", visit, None))
                 with self._lock:
                     self._running.pop(id(visit), None)
         except BaseException as error:
             self._news.put(("error", None, error))
 
-    def _started(self, visit: Visit, pool: Pool) -> None:
+    def _started(self, visit: Visit) -> None:
         """Let other threads carry out what else a file was found to hold."""
         self._news.put(("others", visit, None))
-        if len(self._waiting) >= len(self.pools):
-            pool.warm_up()
 
     def _next(self) -> Visit | None:
         """Return the next visit; wait while one that runs may find others."""
@@ -135,12 +187,12 @@ class Fleet:
 
     def _stop(self, threads: Sequence[threading.Thread]) -> None:
         self._stopped = True
-        for pool in self.pools:
-            pool.stop()
+        for slot in self.slots:
+            slot.stop()
         for thread in threads:
             thread.join(timeout=15)
-        for pool in self.pools:
-            pool.close()
+        for slot in self.slots:
+            slot.close()
 
     def _rest(self) -> Iterator[Visit]:
         """What was started and is not told yet."""

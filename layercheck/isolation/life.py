@@ -100,6 +100,10 @@ class Life:
         """End its process."""
         self.pool.end()
 
+    def let_go(self) -> None:
+        """Forget the messages of its process, so that the rest can be sent elsewhere."""
+        self._messages = iter(())
+
     def _begin(self) -> None:
         """Start processes until one has built the layer."""
         reason = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from layercheck.errors import UsageError
@@ -28,12 +28,15 @@ class Limits:
         Bytes that the process of a layer may hold; None: nine tenths of what is free.
     jobs : int
         Processes that share what is free.
+    cluster : str or None
+        The address of a Dask cluster that checks the layers.
     """
 
     timeout: float = 60.0
     time_limit: float | None = None
     memory: int | None = None
     jobs: int = 1
+    cluster: str | None = None
 
     @staticmethod
     def parse(timeout: str | None, time_limit: str | None, memory: str | None) -> Limits:
@@ -71,14 +74,22 @@ class Deadline:
         return self.seconds is not None and time.monotonic() - self.started > self.seconds
 
 
-def parse_jobs(text: str) -> int:
-    """Return how many layers are checked at the same time; raises `UsageError`."""
+def with_jobs(limits: Limits, text: str) -> Limits:
+    """Return the limits with as many jobs as a text says; raises `UsageError`."""
+    where, _, address = text.strip().partition(":")
+    if where == "dask" and address:
+        return replace(limits, cluster=address)
+    return replace(limits, jobs=_jobs(text))
+
+
+def _jobs(text: str) -> int:
     if text.strip() == "auto":
         return _cores()
     jobs = int(text) if text.strip().isascii() and text.strip().isdigit() else 0
     if jobs < 1:
         raise UsageError(
-            f"--jobs {text!r} is no number of processes. Write a whole number from 1 on, or auto."
+            f"--jobs {text!r} is no number of processes. Write a whole number from 1 on, "
+            "auto, or dask:tcp://HOST:PORT."
         )
     return jobs
 

@@ -42,6 +42,9 @@ class Pool:
         self._spare: WorkerProcess | None = None
         self._current: WorkerProcess | None = None
 
+    def __reduce__(self) -> tuple[type, tuple[Limits, int | None]]:
+        return Pool, (self.limits, self._threads)  # processes stay where they are
+
     def warm_up(self) -> None:
         """Start a process that will be needed, so that it is ready when it is."""
         if self._spare is None:

@@ -20,7 +20,7 @@ from layercheck.events import (
     Warned,
 )
 from layercheck.expectations import require_expected
-from layercheck.isolation.fleet import Fleet
+from layercheck.isolation.fleet import Fleet, Slot
 from layercheck.isolation.life import Life, Unusable
 from layercheck.isolation.pool import Pool
 from layercheck.isolation.protocol import Arguments, Ready, Started
@@ -38,14 +38,14 @@ class IsolatedRun:
     Parameters
     ----------
     targets : sequence of Target
-    pools : sequence of Pool
-        As many layers are checked at the same time.
+    slots : sequence of Slot, or one Pool
+        As many layers are checked at the same time; with a pool one after another.
     baseline : Baseline
         Failures that are accepted.
     """
 
     targets: Sequence[Target]
-    pools: Sequence[Pool]
+    slots: Sequence[Slot] | Pool
     baseline: Baseline = field(default_factory=Baseline)
     interrupted: bool = False
     layers: list[LayerResult] = field(default_factory=list)
@@ -65,10 +65,10 @@ class IsolatedRun:
         """
         began = time.perf_counter()
         try:
-            if len(self.pools) > 1:
-                yield from self._at_the_same_time()
+            if isinstance(self.slots, Pool):
+                yield from self._one_by_one(self.slots)
             else:
-                yield from self._one_by_one(self.pools[0])
+                yield from self._at_the_same_time(self.slots)
         except KeyboardInterrupt:
             if self._first is None:
                 raise
@@ -99,8 +99,8 @@ class IsolatedRun:
 
     def close(self) -> None:
         """End the processes that are left."""
-        for pool in self.pools:
-            pool.close()
+        for slot in [self.slots] if isinstance(self.slots, Pool) else self.slots:
+            slot.close()
 
     def _one_by_one(self, pool: Pool) -> Iterator[Event]:
         for target in self.targets:
@@ -117,9 +117,9 @@ class IsolatedRun:
             if self.interrupted:
                 return
 
-    def _at_the_same_time(self) -> Iterator[Event]:
+    def _at_the_same_time(self, slots: Sequence[Slot]) -> Iterator[Event]:
         before = 0
-        for each in Fleet(self.targets, self.pools, self.baseline).visits():
+        for each in Fleet(self.targets, slots, self.baseline).visits():
             if isinstance(each, Progressed):
                 yield each
             elif isinstance(each, Target):
@@ -182,7 +182,8 @@ class IsolatedRun:
         tasks = [task for target in self.targets for task in target.tasks][1:]
         tasks += [other.task for other in visit.others()]
         known, all_run = set(started.known), started.runs
-        with contextlib.closing(Pool(self.pools[0].limits)) as pool:
+        limits = (self.slots if isinstance(self.slots, Pool) else self.slots[0]).limits
+        with contextlib.closing(Pool(limits)) as pool:
             for task in tasks:
                 other = Life(replace(task, survey=True), pool)
                 try:

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from layercheck.baseline import Baseline
 from layercheck.errors import TargetError
+from layercheck.isolation.cluster import cluster_slots
+from layercheck.isolation.fleet import PoolSlot, Slot
 from layercheck.isolation.limits import Limits
 from layercheck.isolation.pool import Pool
 from layercheck.isolation.protocol import Arguments, Task
@@ -28,7 +30,7 @@ def typed_run(
     require_target(arguments.target)
     task = Task(command, "", arguments=arguments, memory=limits.memory)
     targets = [_target(text, task) for text in arguments.target]
-    return IsolatedRun(targets, _pools(limits), baseline)
+    return IsolatedRun(targets, _slots(limits), baseline)
 
 
 def configured_run(
@@ -55,18 +57,21 @@ def configured_run(
         task = Task(command, "", arguments=arguments, memory=limits.memory, path=tuple(path))
         target = _target(arguments.target[0], task)
         targets.append(replace(target, configured_as=name))
-    return IsolatedRun(targets, _pools(limits), baseline)
+    return IsolatedRun(targets, _slots(limits), baseline)
 
 
-def _pools(limits: Limits) -> list[Pool]:
-    """Return a pool for each job; the first process starts at once, the others when needed."""
+def _slots(limits: Limits) -> Pool | Sequence[Slot]:
+    """Return what carries the layers out; here, the first process starts at once."""
+    if limits.cluster is not None:
+        return cluster_slots(limits.cluster, limits)
     if limits.jobs == 1:
-        pools = [Pool(limits)]
-    else:
-        threads = max(1, (os.cpu_count() or 1) // limits.jobs)
-        pools = [Pool(limits, threads) for _ in range(limits.jobs)]
+        pool = Pool(limits)
+        pool.warm_up()
+        return pool
+    threads = max(1, (os.cpu_count() or 1) // limits.jobs)
+    pools = [Pool(limits, threads) for _ in range(limits.jobs)]
     pools[0].warm_up()
-    return pools
+    return [PoolSlot(pool) for pool in pools]
 
 
 def _target(text: str, task: Task) -> Target:

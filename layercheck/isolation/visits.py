@@ -93,6 +93,16 @@ class Visit:
         if self.life is not None:
             self.life.close()
 
+    def take_over(self, told: Visit) -> None:
+        """Become what a copy of this visit became in another process."""
+        for name, value in vars(told).items():
+            setattr(self, name, value)
+
+    def let_go(self) -> None:
+        """Keep what can be sent elsewhere."""
+        if self.life is not None:
+            self.life.let_go()
+
     def result(self) -> LayerResult:
         """Return the layer with its results."""
         assert self.life is not None
