@@ -25,7 +25,6 @@ MODULES = (
     "cupyx.scipy.ndimage",
     "cupyx.scipy.special",
 )
-PLAIN = (int, float, type(None))
 
 
 def parameters(function):
@@ -44,7 +43,7 @@ def names_of(module):
     found = {}
     for name in sorted(dir(module)):
         value = getattr(module, name, None)
-        if name.startswith("_") or isinstance(value, (types.ModuleType, *PLAIN)):
+        if name.startswith("_") or name == "annotations" or isinstance(value, types.ModuleType):
             continue
         found[name] = parameters(value) if isinstance(value, types.FunctionType) else None
     return found
