@@ -16,6 +16,7 @@ from layercheck.devices.border import Border, Device, Rehearsal
 from layercheck.devices.refusals import ELSE, USE_XP, NotRehearsed, refusal_of
 from layercheck.devices.trips import round_trips
 from layercheck.errors import LayerError, describe
+from layercheck.frames import display_path
 from layercheck.outcome import Cause, Finding, Source
 from layercheck.residence import is_on_host, resident
 from layercheck.rounds import Live
@@ -150,7 +151,9 @@ def _conclude(case: Case, finding: Finding) -> NoReturn:
     if case.options.gpu or case.subject.facts.claims_gpu:
         raise Failed(finding)
     source = finding.source
-    place = f" ({source.file}:{source.line})" if source is not None and source.file else ""
+    place = ""
+    if source is not None and source.file:
+        place = f" ({display_path(source.file)}:{source.line})"
     fix = f" {finding.fix}" if finding.fix else ""
     skip(f"advice: {finding.what}{place}{fix} --gpu makes it a failure.")
 
