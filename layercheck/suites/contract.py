@@ -71,6 +71,8 @@ def _require_returns(call: Callable[[], Any], needs: str, source: Source | None)
 
 
 def _as_expected(problem: str) -> str:
+    if "expected a tensor" in problem:
+        return "Return a tensor, or a dict, list, tuple or dataclass of tensors."
     if "where an array is expected" in problem:
         return "Return NumPy arrays: np.array(...) or np.stack(...) makes one."
     return "Return exactly these, in this order."

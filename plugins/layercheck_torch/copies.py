@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import types
 from typing import Any
 
 import torch
@@ -18,7 +20,7 @@ def copied(layer: Any) -> Any:
     """
     if not isinstance(layer, torch.nn.Module) and not hasattr(layer, "__dict__"):
         return layer
-    if isinstance(layer, type) or callable(getattr(layer, "__code__", None)):
+    if isinstance(layer, (type, types.FunctionType, types.MethodType, functools.partial)):
         return layer
     memo: dict[int, Any] = {}
     held = list(walk(layer))

@@ -35,6 +35,11 @@ _ADVICE = (
         "Compute a new tensor, or write under torch.no_grad() where it is the optimizer's work.",
     ),
     (
+        r"not compiled with CUDA|no NVIDIA driver|No CUDA GPUs are available",
+        "This machine has no CUDA device. Take the device of the input (x.device), and leave it to "
+        "the caller where the layer is.",
+    ),
+    (
         r"Can't call numpy\(\) on Tensor that requires grad",
         "Stay with PyTorch's operations: through NumPy no gradient flows.",
     ),

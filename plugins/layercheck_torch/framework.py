@@ -11,13 +11,14 @@ import torch
 from layercheck import Framework, Request, Subject, packages_used
 from layercheck_torch.functions import adapt_function, adapt_function_class, function_class
 from layercheck_torch.modules import adapt_module
+from layercheck_torch.objects import adapt_object, pass_of
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, functools.partial, types.MethodType)
 
 
 def recognise(obj: Any) -> bool:
     """Whether something is a module, an ``autograd.Function`` or a function of tensors."""
-    if _is_module(obj) or function_class(obj) is not None:
+    if _is_module(obj) or function_class(obj) is not None or pass_of(obj) is not None:
         return True
     return isinstance(obj, (*_FUNCTIONS, torch.jit.ScriptFunction)) and _uses_torch(obj)
 
@@ -28,6 +29,8 @@ def adapt(request: Request) -> Subject:
         return adapt_module(request)
     if function_class(request.layer) is not None:
         return adapt_function_class(request)
+    if pass_of(request.layer) is not None:
+        return adapt_object(request)
     return adapt_function(request)
 
 

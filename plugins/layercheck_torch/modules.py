@@ -36,6 +36,7 @@ def adapt_module(request: Request) -> Subject:
         Its parameters have no values, or what was given does not fit it.
     """
     module = request.layer
+    _require_forward(module, request.name)
     _require_values(module, request.name)
     names = input_names(request, module.forward)
     layouts = request.ordered_layouts(names)
@@ -126,6 +127,14 @@ def _notes(layer: Any) -> tuple[str, ...]:
         verb = "is" if len(frozen) == 1 else "are"
         notes.append(f"{', '.join(frozen)} {verb} frozen (requires_grad=False): no gradient asked")
     return tuple(notes)
+
+
+def _require_forward(module: Any, name: str) -> None:
+    if type(module).forward is torch.nn.Module.forward:
+        raise UsageError(
+            f"{name} has no forward method, so that there is nothing to run. Write "
+            "forward(self, x), or name another layer of the file."
+        )
 
 
 def _require_values(module: Any, name: str) -> None:

@@ -16,6 +16,7 @@ from layercheck_torch.copies import copied
 from layercheck_torch.holding import Holding, has_value, named_states
 from layercheck_torch.program import Plan, TorchProgram
 from layercheck_torch.random import seeded
+from layercheck_torch.tree import own_tensors
 
 DTYPES = ("float64", "float32")
 
@@ -165,8 +166,9 @@ def cast(layer: Any, dtype: np.dtype[Any]) -> Any:
         with torch.no_grad():
             layer._apply(lambda tensor: tensor.to(dtype_in(tensor, dtype)))
     elif hasattr(layer, "__dict__"):
-        for tensor in Holding().learnable_tensors(layer):
-            tensor.data = tensor.data.to(dtype_in(tensor, dtype))
+        for tensor in own_tensors(layer).values():
+            if tensor.is_leaf:
+                tensor.data = tensor.data.to(dtype_in(tensor, dtype))
     return layer
 
 

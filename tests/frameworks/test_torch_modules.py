@@ -255,3 +255,54 @@ def test_the_order_of_axes_that_fits_is_shown():
     assert finding.fix == (
         "The layer runs with its axes in the order BCSS: pass --layout BCSS:7,3,6,5."
     )
+
+
+class Scratch:
+    """No module: a class with a tensor that requires a gradient."""
+
+    def __init__(self):
+        self.params = {"w": torch.randn(3, 2, requires_grad=True)}
+
+    def forward(self, x):
+        return torch.tanh(x @ self.params["w"])
+
+
+def test_an_object_that_is_no_module_learns_with_tensors_that_require_a_gradient():
+    report = check(Scratch(), "BC:4,3")
+
+    assert failed(report) == set()
+    assert "gradients.learnable:params.w" in {r.id for r in report.results}
+
+
+class NoForward(nn.Module):
+    pass
+
+
+def test_a_module_without_forward_is_refused():
+    with pytest.raises(layercheck.UsageError, match=r"^NoForward has no forward method"):
+        check(NoForward(), "BC:4,3")
+
+
+class OnAnotherDevice(nn.Module):
+    def forward(self, x):
+        return x.to("cuda") * 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_an_absent_device_is_explained():
+    report = check(OnAnotherDevice(), "BC:4,3", only=("shapes.predict",), dtypes=("float64",))
+
+    assert report.failures[0].finding.fix.startswith("This machine has no CUDA device.")
+
+
+class Number(nn.Module):
+    def forward(self, x):
+        return x.sum().item()
+
+
+def test_an_output_that_is_no_tensor_is_explained():
+    report = check(Number(), "BC:4,3", only=("contract.signatures",))
+    (finding,) = [r.finding for r in report.failures]
+
+    assert finding.what == "forward() returned a value of type float; expected a tensor"
+    assert finding.fix.startswith("Return a tensor, or a dict")

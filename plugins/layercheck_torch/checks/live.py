@@ -14,7 +14,8 @@ from layercheck_torch.arrays import enter
 def require_module(case: Case) -> None:
     """Skip where the layer is a function."""
     if case.subject.convention != "module":
-        skip("a function keeps nothing between its calls")
+        what = "a function keeps nothing between its calls"
+        skip(what if case.subject.convention != "object" else "the layer is no nn.Module")
 
 
 def program_of(case: Case) -> Any:
