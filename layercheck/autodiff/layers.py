@@ -27,6 +27,7 @@ from layercheck.subject import (
     Subject,
     Untraced,
 )
+from layercheck.verdict import Skipped
 
 _ROUNDINGS = 1e5  # of a pass that is carried out by another library
 _HOW = "derived by running the NumPy code traced by jax"
@@ -200,7 +201,7 @@ def _tried(subject: Subject, seed: int, options: Options) -> Untraced | None:
     case = Case(subject, np.float64, seed, options)
     try:
         outputs = case.base().outputs
-    except (LayerError, CallUnavailable):
+    except (LayerError, CallUnavailable, Skipped):
         return Untraced("the forward pass raises")
     if not any(_floating(z) for z in outputs):
         return Untraced("its outputs are integers, which have no derivative")

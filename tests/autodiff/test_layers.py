@@ -91,3 +91,14 @@ def test_without_jax_the_check_says_what_to_install(monkeypatch):
     reasons = {r.id: r.reason for r in report.results}
     assert "pip install jax" in reasons["gradients.autodiff"]
     assert outcomes(report, "failed", "incomplete") == {}
+
+
+class Raises:
+    def predict(self, x):
+        raise ValueError("no")
+
+
+def test_a_layer_whose_forward_raises_fails_and_is_not_derived():
+    report = layercheck.check_layer(Raises(), "BC:4,3", only=("shapes.predict",))
+
+    assert {result.id for result in report.failures} == {"shapes.predict"}
