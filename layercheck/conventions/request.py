@@ -102,7 +102,10 @@ class Request:
             f"--layout {self.layouts[i][1] if i < len(self.layouts) else 'FORMAT:SIZES'}"
             for i in range(len(names))
         )
+        few = len(self.layouts) < len(names)
+        constant = f", or --call {names[-1]}=VALUE for what is no array" if few else ""
         return (
             f"{self.name} has {inputs}, and {len(self.layouts)} "
-            f"layout{'s were' if len(self.layouts) != 1 else ' was'} given. Pass {example}."
+            f"layout{'s were' if len(self.layouts) != 1 else ' was'} given. "
+            f"Pass {example}{constant}."
         )

@@ -14,6 +14,7 @@ from layercheck import LayoutError, Request, UsageError, input_names
 FLAGS = {
     **dict.fromkeys(("train", "training", "is_training", "is_train"), True),
     **dict.fromkeys(("deterministic", "use_running_average", "inference"), False),
+    **dict.fromkeys(("eval", "is_eval", "is_test"), False),
 }
 KEYS = ("key", "rng", "rng_key", "prng", "prng_key", "random_key", "rngs")
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -131,6 +131,8 @@ class _Trial:
         outputs = first.out_avals[: self._count(first)]
         moves = any(map(is_inexact, (*self.inputs, *(s.value for s in self.values.learnables))))
         differentiable = moves and any(is_inexact(z) for z in outputs)
+        if not differentiable:
+            notes = (*notes, _undifferentiable(outputs, moves))
         return Probe(
             dtypes,
             self._is_repeatable(dtype),
@@ -166,6 +168,13 @@ class _Trial:
 
     def _upstream(self, outputs: Any) -> Any:
         return tuple(np.zeros(z.shape, z.dtype) for z in outputs)
+
+
+def _undifferentiable(outputs: Any, moves: bool) -> str:
+    if not moves:
+        return "nothing floating goes into the layer, so that there is nothing to differentiate by"
+    dtypes = ", ".join(dict.fromkeys(str(z.dtype) for z in outputs))
+    return f"the layer returns {dtypes}, which has no derivative"
 
 
 def example(request: Request, name: str, layout: Layout) -> np.ndarray:
