@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from layercheck.arguments import make_plan
+from layercheck.baseline import Baseline, read_baseline
 from layercheck.calls import Call, make_called_plan, require_call
 from layercheck.checking import Checking
-from layercheck.config.reading import Entry
+from layercheck.config.reading import Configuration, Entry
 from layercheck.expectations import require_expected, settled
 from layercheck.loading import loaded_layer
 from layercheck.outcome import Question, Result
@@ -37,14 +38,14 @@ class Inquiry:
 
     name: str
     questions: tuple[Question, ...]
-    _plan: Plan
+    _expected: Mapping[str, str]
     _checking: Checking
     _answers: dict[Question, Result] = field(default_factory=dict)
 
     def answer(self, question: Question) -> Result:
         """Ask one question; expected failures are settled over all dtypes of its check."""
         if question not in self._answers:
-            reason = self._plan.expected.get(question.id)
+            reason = self._expected.get(question.id)
             same = [each for each in self.questions if each.id == question.id]
             asked = [question] if reason is None else same
             with _put_back():
@@ -72,15 +73,18 @@ def inquire(layer: Any, call: Call) -> Inquiry:
         return _inquiry(plan, plan.targets[0], plan.targets[0].loaded.name)
 
 
-def inquire_configured(entry: Entry, folder: str) -> Iterator[Inquiry]:
+def inquire_configured(entry: Entry, configuration: Configuration) -> Iterator[Inquiry]:
     """Build the layers of one entry of the configuration; raises `UsageError`.
 
     Parameters
     ----------
     entry : Entry
-    folder : str
-        Where modules are importable beside the working folder.
+    configuration : Configuration
+        Its folder is importable, and the failures of its baseline are accepted.
     """
+    path = configuration.run.get("baseline")
+    baseline = Baseline() if path is None else read_baseline(path)
+    folder = str(configuration.folder)
     suites, _ = load_suites()
     if folder not in sys.path:
         sys.path.append(folder)
@@ -90,11 +94,15 @@ def inquire_configured(entry: Entry, folder: str) -> Iterator[Inquiry]:
     for target in plan.targets:
         several = f"{entry.name}.{target.loaded.name}"
         with _put_back():
-            inquiry = _inquiry(plan, target, several if len(plan.targets) > 1 else entry.name)
+            inquiry = _inquiry(
+                plan, target, several if len(plan.targets) > 1 else entry.name, baseline
+            )
         yield inquiry
 
 
-def _inquiry(plan: Plan, target: TargetPlan, name: str) -> Inquiry:
+def _inquiry(
+    plan: Plan, target: TargetPlan, name: str, baseline: Baseline | None = None
+) -> Inquiry:
     prepared = prepare(target, plan.seed, plan.options)
     checking = Checking(plan, prepared, contextlib.nullcontext)
     questions = checking.questions()
@@ -103,7 +111,8 @@ def _inquiry(plan: Plan, target: TargetPlan, name: str) -> Inquiry:
         questions = (Question(suite, check),)
     elif plan.expected:
         require_expected(plan.expected, set(known_ids(plan, prepared)))
-    return Inquiry(name, questions, plan, checking)
+    accepted = baseline.of(checking.result(())) if baseline is not None else {}
+    return Inquiry(name, questions, {**accepted, **plan.expected}, checking)
 
 
 @contextlib.contextmanager

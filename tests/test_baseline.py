@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -75,6 +76,17 @@ def test_a_baseline_may_be_configured(check, tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 1 Expected failures." in done.stdout
+
+    words = ["-p", "layercheck_pytest", "-p", "no:cacheprovider", "-rx", "--layercheck"]
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+    )
+    assert tested.returncode == 0, tested.stdout
+    assert "baseline: backward() returns a wrong gradient for input x." in tested.stdout
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"schema": "other"}', '{"layers": 3}'])

@@ -43,7 +43,7 @@ class LayerFile(pytest.File):
             )
         for entry in found.entries:
             try:
-                for inquiry in inquire_configured(entry, str(found.folder)):
+                for inquiry in inquire_configured(entry, found):
                     yield from _items(self, inquiry.name, inquiry, 0)
             except UsageError as error:
                 yield _broken(self, entry.name, error, 0)
