@@ -28,8 +28,12 @@ def autodiff(case: Case) -> None:
     `float(x)`), `.detach()`, `.data` or `stop_gradient` on the way, and operations without a
     derivative (rounding, comparing, indices).
 
+    A NumPy layer without backward() is run with arrays whose NumPy calls jax carries out. What
+    takes a value out of them (`np.asarray(x)`, `float(x)`, `math.exp(x)`, a write into
+    `np.zeros(...)`) fails where the layer has learnables, and is named with its line.
+
     Fix: stay with the framework's own operations from the inputs to the outputs; give what has
-    no derivative one of its own.
+    no derivative one of its own. In NumPy, fill `np.zeros_like(x)` or `np.stack` a list.
     """
     if case.subject.facts.backward == "written":
         skip("backward is written by hand")
@@ -69,10 +73,11 @@ def _require_traced(case: Case) -> None:
         skip(f"there is no written backward, and {place} {why.what}; nothing is to be trained")
     known = source_of_pass(case, "forward")
     fail(
-        f"There is no written backward, and none can be derived: a line {why.what}.",
+        "There is no written backward, and none can be derived from the pass, run with arrays "
+        f"that jax traces: this line {why.what}.",
         source=Source(why.file, why.line, known.function if known else None),
         details=(source_line(why.file, why.line),),
-        fix=why.remedy,
+        fix=f"{why.remedy} Or write backward().",
     )
 
 
