@@ -226,7 +226,13 @@ class TracedArray(NDArrayOperatorsMixin):
         return f"traced {np.array(concrete(self.value))!r}"
 
     def __format__(self, spec: str) -> str:
-        return format(np.array(concrete(self.value))[()], spec)
+        # a text that float() does not read: no value gets out that way
+        return f"traced {format(np.array(concrete(self.value))[()], spec)}"
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if digits is None:
+            return round(np.array(concrete(self.value))[()])
+        return carrying.function(np.round, (self, digits), {})
 
     # elements
 

@@ -128,6 +128,12 @@ def test_a_broken_trace_is_no_wrong_number():
         gradient(lambda x: x + np.arctan(np.asarray(x)))(2.5)
 
 
+def test_a_value_does_not_leave_as_text():
+    with pytest.raises(ValueError, match="traced"):
+        gradient(lambda x: float(f"{x:.17g}") * x)(2.5)
+    assert gradient(lambda x: x * round(x))(2.75) == 3.0
+
+
 def test_where_jax_is_missing_the_message_says_what_to_install():
     code = "import sys; sys.modules['jax'] = None\nimport layercheck\nlayercheck.gradient(abs)(1.0)"
     done = subprocess.run(
