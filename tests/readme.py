@@ -42,18 +42,45 @@ def conventions():
     return table(["convention", "looks like"], rows)
 
 
-def examples():
-    verdicts = tomllib.loads((ROOT / "examples" / "verdicts.toml").read_text(encoding="utf-8"))
+def framework_suites():
+    from layercheck.plugins import load_suites
+
     rows = []
-    for example in verdicts["example"]:
-        fails = ", ".join(f"`{id}`" for id in example["fails"])
-        verdict = example["verdict"] + (f": {fails}" if fails else "")
-        file = f"[{example['file']}](examples/{example['file']})"
-        rows.append([file, f"`{' '.join(example['arguments'])}`", verdict, example["shows"]])
+    for suite in load_suites()[0]:
+        if suite.framework is not None:
+            checks = ", ".join(f"`{check.name}`" for check in suite.checks)
+            rows.append([f"`{suite.name}`", suite.summary, checks])
+    return table(["suite", "asks", "checks"], rows)
+
+
+def _examples(paths):
+    rows = []
+    for path in paths:
+        folder = path.parent.relative_to(ROOT).as_posix()
+        for example in tomllib.loads(path.read_text(encoding="utf-8"))["example"]:
+            fails = ", ".join(f"`{id}`" for id in example["fails"])
+            verdict = example["verdict"] + (f": {fails}" if fails else "")
+            name = f"{folder}/{example['file']}".removeprefix("examples/")
+            file = f"[{name}](examples/{name})"
+            rows.append([file, f"`{' '.join(example['arguments'])}`", verdict, example["shows"]])
     return table(["file", "arguments", "verdict", "shows"], rows)
 
 
-PARTS = {"suites": suites, "conventions": conventions, "examples": examples}
+def examples():
+    return _examples([ROOT / "examples" / "verdicts.toml"])
+
+
+def framework_examples():
+    return _examples(sorted((ROOT / "examples").glob("with_*/verdicts.toml")))
+
+
+PARTS = {
+    "suites": suites,
+    "conventions": conventions,
+    "examples": examples,
+    "framework suites": framework_suites,
+    "framework examples": framework_examples,
+}
 
 
 def filled(text):

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import readme
+from frameworks.needs import missing
 
 TEXT = readme.README.read_text(encoding="utf-8")
 
@@ -40,13 +41,24 @@ def test_the_first_two_commands_are_one_line_each():
 
 
 def test_the_python_of_the_readme_runs_and_its_layer_passes(tmp_path):
-    code = "\n".join(blocks("python"))
+    code = "\n".join(block for block in blocks("python") if "import torch" not in block)
     (tmp_path / "tour.py").write_text(code, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(tmp_path / "tour.py")], capture_output=True, text=True
     )
 
     assert done.returncode == 0, done.stderr
+    assert ", 0 Failed, 0 Incomplete, " in done.stdout
+
+
+@pytest.mark.skipif(bool(missing("torch")), reason=missing("torch") or "")
+def test_the_torch_layer_of_the_readme_passes(tmp_path):
+    (layer,) = [block for block in blocks("python") if "torch.autograd.Function" in block]
+    (tmp_path / "swish.py").write_text(layer, encoding="utf-8")
+    command = [sys.executable, "-m", "layercheck", "swish.py", "--layout", "BC:4,5"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout
     assert ", 0 Failed, 0 Incomplete, " in done.stdout
 
 
