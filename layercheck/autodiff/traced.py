@@ -231,7 +231,7 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is None:
-            return round(np.array(concrete(self.value))[()])
+            return round(float(concrete(self.value)))
         return carrying.function(np.round, (self, digits), {})
 
     # elements
