@@ -62,6 +62,8 @@ POWER = {
     "purity.learnables_unchanged": "training divides the kernel by its norm (tensorflow, jax, "
     "torch)",
 }
+# on JAX the scan over the steps is compiled anew in every call: minutes
+SCANNED = ("tensorflow", "torch")
 POOLED = "BSSC:4,6,6,3"
 LAYERS = {
     "Dense": entry(lambda: layers.Dense(3), "BC:6,5"),
@@ -110,16 +112,24 @@ LAYERS = {
     "SpectralNormalization": entry(
         lambda: layers.SpectralNormalization(layers.Dense(3)), "BC:6,5", fails=POWER
     ),
-    "SimpleRNN": entry(lambda: layers.SimpleRNN(3), "BTC:3,4,2"),
-    "LSTM": entry(lambda: layers.LSTM(3, return_sequences=True), "BTC:3,4,2"),
-    "LSTM with its states": entry(lambda: layers.LSTM(3, return_state=True), "BTC:3,4,2"),
-    "LSTM stateful": entry(lambda: layers.LSTM(3, stateful=True), "BTC:3,4,2"),
-    "GRU": entry(lambda: layers.GRU(3), "BTC:3,4,2"),
-    "GRU reset before": entry(lambda: layers.GRU(3, reset_after=False), "BTC:3,4,2"),
-    "Bidirectional": entry(lambda: layers.Bidirectional(layers.GRU(2)), "BTC:3,4,2"),
-    "ConvLSTM1D": entry(lambda: layers.ConvLSTM1D(2, 2), "BTSC:2,3,4,2"),
-    "TimeDistributed": entry(lambda: layers.TimeDistributed(layers.Dense(3)), "BTC:3,4,2"),
-    "RNN of a cell": entry(lambda: layers.RNN(layers.LSTMCell(3)), "BTC:3,4,2"),
+    "SimpleRNN": entry(lambda: layers.SimpleRNN(3), "BTC:3,4,2", backends=SCANNED),
+    "LSTM": entry(lambda: layers.LSTM(3, return_sequences=True), "BTC:3,4,2", backends=SCANNED),
+    "LSTM with its states": entry(
+        lambda: layers.LSTM(3, return_state=True), "BTC:3,4,2", backends=SCANNED
+    ),
+    "LSTM stateful": entry(lambda: layers.LSTM(3, stateful=True), "BTC:3,4,2", backends=SCANNED),
+    "GRU": entry(lambda: layers.GRU(3), "BTC:3,4,2", backends=SCANNED),
+    "GRU reset before": entry(
+        lambda: layers.GRU(3, reset_after=False), "BTC:3,4,2", backends=SCANNED
+    ),
+    "Bidirectional": entry(
+        lambda: layers.Bidirectional(layers.GRU(2)), "BTC:3,4,2", backends=SCANNED
+    ),
+    "ConvLSTM1D": entry(lambda: layers.ConvLSTM1D(2, 2), "BTSC:2,3,4,2", backends=SCANNED),
+    "TimeDistributed": entry(
+        lambda: layers.TimeDistributed(layers.Dense(3)), "BTC:3,4,2", backends=SCANNED
+    ),
+    "RNN of a cell": entry(lambda: layers.RNN(layers.LSTMCell(3)), "BTC:3,4,2", backends=SCANNED),
     "Attention": entry(lambda: layers.Attention(use_scale=True), "BTC:3,4,5", "BTC:3,6,5"),
     "AdditiveAttention": entry(lambda: layers.AdditiveAttention(), "BTC:3,4,5", "BTC:3,6,5"),
     "MultiHeadAttention": entry(
