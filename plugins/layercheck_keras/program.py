@@ -46,8 +46,9 @@ class Seed(RandomSource):
         self.value = np.array(value)
 
     def seed(self, seed: int) -> None:
-        """Set it."""
-        self.value = np.array([seed % 2**31, 0]).astype(self.value.dtype)
+        """Set it; seeds that follow one another are made unlike."""
+        mixed = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)
+        self.value = np.array([mixed, 0]).astype(self.value.dtype)
 
     def state(self) -> Any:
         """Return where it stands."""

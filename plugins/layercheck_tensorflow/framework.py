@@ -26,7 +26,12 @@ from layercheck import (
     program_builder,
 )
 from layercheck_tensorflow.copying import in_dtype
-from layercheck_tensorflow.program import TensorflowProgram, draws, learnables_of, states_of
+from layercheck_tensorflow.program import (
+    TensorflowProgram,
+    draws_in_graphs,
+    learnables_of,
+    states_of,
+)
 
 _SINGLE = np.dtype(np.float32)
 _TRAINING = ("training", "is_training")
@@ -98,7 +103,9 @@ def adapt(request: Request) -> Subject:
         lambda dtype: example_inputs(request, names, layouts, dtype),
         hidden="it rounds to float32 on the way",
     )
-    in_graphs = draws(make(_SINGLE, layouts), example_inputs(request, names, layouts, _SINGLE))
+    in_graphs = draws_in_graphs(
+        make(_SINGLE, layouts), example_inputs(request, names, layouts, _SINGLE)
+    )
     written = uses_custom_gradient(function)
     return Subject(
         name=request.name,

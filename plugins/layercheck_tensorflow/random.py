@@ -62,8 +62,8 @@ class GeneratorObject(RandomSource):
         self._write = generator.state.assign
 
     def seed(self, seed: int) -> None:
-        """Set it."""
-        self._set(seed % 2**31)
+        """Set it; seeds that follow one another would give draws that are alike."""
+        self._set(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1))
 
     def state(self) -> Any:
         """Return where it stands."""
