@@ -68,7 +68,7 @@ def split_assignments(texts: Iterable[str], option: str = "--init") -> dict[str,
     for text in texts:
         name, equals, expression = text.partition("=")
         name = name.strip()
-        if not (equals and name.isidentifier()):
+        if not (equals and _is_name(name, option)):
             raise UsageError(
                 f"{option} {text!r} does not start with a name and '='. "
                 f"Write {option} NAME=EXPRESSION, as in {option} channels=20."
@@ -79,6 +79,14 @@ def split_assignments(texts: Iterable[str], option: str = "--init") -> dict[str,
             )
         found[name] = expression
     return found
+
+
+def _is_name(name: str, option: str) -> bool:
+    """Whether a key is an identifier; a learnable may be ``params.W`` or ``layers.0``, too."""
+    first, *rest = name.split(".")
+    if rest and option != "--learnable":
+        return False
+    return first.isidentifier() and all(part.isidentifier() or part.isdigit() for part in rest)
 
 
 def _evaluate(name: str, text: str, seed: int, option: str) -> Any:

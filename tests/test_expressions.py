@@ -143,3 +143,11 @@ def test_a_framework_that_is_missing_is_an_error(monkeypatch):
 
     with pytest.raises(UsageError, match=r"'mx\.cpu\(\)' raised ModuleNotFoundError"):
         evaluate_init({"ctx": "mx.cpu()"})
+
+
+def test_a_learnable_may_be_an_item_of_a_dict_or_a_tuple():
+    texts = ["params.W=4,3", "layers.0=3"]
+
+    assert split_assignments(texts, "--learnable") == {"params.W": "4,3", "layers.0": "3"}
+    with pytest.raises(UsageError, match="does not start with a name"):
+        split_assignments(["a.b=1"], "--call")
