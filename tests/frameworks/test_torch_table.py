@@ -29,7 +29,7 @@ def require_verdict(name, **options):
 
 @pytest.mark.parametrize("name", [name.removeprefix("nn.") for name in QUICK])
 def test_a_module_of_the_table_runs_and_fails_what_is_known(name):
-    require_verdict(name, only=CHECKS, dtypes=("float64",))
+    require_verdict(name, only=CHECKS)
 
 
 @pytest.mark.corpus
