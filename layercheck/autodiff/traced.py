@@ -6,24 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from layercheck.autodiff import carrying, indexing
 from layercheck.autodiff.breaks import broken, taken_out
+from layercheck.autodiff.methods import ArrayMethods
 from layercheck.autodiff.values import as_value, concrete, plain
 
 Read = Callable[[Any], Any]
-ALIKE = (
-    *("sum", "mean", "prod", "max", "min", "std", "var", "cumsum", "cumprod", "argmax", "argmin"),
-    *("argsort", "dot", "repeat", "round", "take", "trace", "searchsorted", "nonzero", "any"),
-    *("all", "clip", "compress", "choose"),
-)
-VIEWS = ("diagonal", "squeeze", "swapaxes")
-_FILL = "Write x[...] = value, or build a new array with np.where."
 _EXP = "Use the NumPy function, such as np.exp(x), or keep it an array."
 
 
-class TracedArray(NDArrayOperatorsMixin):
+class TracedArray(ArrayMethods):
     """A NumPy array for the code that it runs through; its values are jax's.
 
     It owns its values, or is a view of another one, as NumPy's are: what is written through
@@ -161,7 +154,7 @@ class TracedArray(NDArrayOperatorsMixin):
         return self._parent
 
     @property
-    def T(self) -> TracedArray:  # noqa: N802
+    def T(self) -> Any:  # noqa: N802
         """The array with its axes reversed."""
         return self.transpose()
 
@@ -249,101 +242,3 @@ class TracedArray(NDArrayOperatorsMixin):
         index, _ = indexing.prepared(index)
         self._strided[index]  # raises IndexError as NumPy does
         self.assign(indexing.written(self.value, index, as_value(value)))
-
-    # methods
-
-    def reshape(self, *shape: Any, order: str = "C", copy: Any = None) -> TracedArray:
-        """Return the values in another shape."""
-        to = shape[0] if len(shape) == 1 else shape
-        shown = self.seen_through(lambda a: a.reshape(to, order=order))
-        return shown.copy() if copy else shown
-
-    def ravel(self, order: str = "C") -> TracedArray:
-        """Return the values along one axis."""
-        return self.seen_through(lambda a: a.reshape(-1, order=order))
-
-    def flatten(self, order: str = "C") -> TracedArray:
-        """Return a copy of the values along one axis."""
-        return self.ravel(order).copy()
-
-    def transpose(self, *axes: Any) -> TracedArray:
-        """Return the array with its axes in another order."""
-        order = axes[0] if len(axes) == 1 else axes or None
-        order = None if order is None else tuple(int(axis) for axis in order)
-        return self.seen_through(lambda a: a.transpose(order))
-
-    def copy(self, order: str = "C") -> TracedArray:
-        """Return a copy."""
-        return TracedArray(self.value)
-
-    def __copy__(self) -> TracedArray:
-        return self.copy()
-
-    def __deepcopy__(self, memo: Any) -> TracedArray:
-        return self.copy()
-
-    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the values in another dtype; integers have no derivative."""
-        return carrying.cast(self, np.dtype(dtype))
-
-    def conj(self) -> Any:
-        """Return the complex conjugate."""
-        return np.conjugate(self)
-
-    conjugate = conj
-
-    def view(self, dtype: Any = None, type: Any = None) -> Any:
-        """Return a view of the same dtype."""
-        if dtype is None or dtype is np.ndarray or np.dtype(dtype) == self.dtype:
-            return self.seen_through(lambda a: a.reshape(a.shape)) if self.ndim else self
-        raise broken("views a traced array in another dtype", "Use x.astype(dtype).")
-
-    def fill(self, value: Any) -> None:
-        """Overwrite all values."""
-        self.assign(value)
-
-    def sort(self, axis: int = -1, **kwargs: Any) -> None:
-        """Sort in place."""
-        self.assign(carrying.function(np.sort, (self, axis), {}))
-
-    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
-        """Refuse: NumPy's rules for repeated indices are not followed."""
-        raise broken("uses .put on a traced array", _FILL)
-
-
-def _method(name: str) -> Callable[..., Any]:
-    function = getattr(np, name)
-
-    def method(self: TracedArray, *args: Any, **kwargs: Any) -> Any:
-        return carrying.function(function, (self, *args), kwargs)
-
-    method.__name__ = name
-    return method
-
-
-for _name in (*ALIKE, *VIEWS):
-    setattr(TracedArray, _name, _method(_name))
-
-_INPLACE = {
-    "__iadd__": np.add,
-    "__isub__": np.subtract,
-    "__imul__": np.multiply,
-    "__itruediv__": np.true_divide,
-    "__ipow__": np.power,
-    "__imatmul__": np.matmul,
-    "__ifloordiv__": np.floor_divide,
-    "__imod__": np.remainder,
-}
-
-
-def _operator(ufunc: np.ufunc) -> Callable[..., Any]:
-    def operator(self: TracedArray, other: Any) -> Any:
-        if self._scalar:
-            return ufunc(self, other)
-        return ufunc(self, other, out=(self,))
-
-    return operator
-
-
-for _name, _ufunc in _INPLACE.items():
-    setattr(TracedArray, _name, _operator(_ufunc))
