@@ -8,8 +8,8 @@ FAILS: dict[str, dict[str, str]] = {
     "CTCLoss": {
         "gradients.input:log_probs": "PyTorch gives the gradient with respect to the logits: the "
         "derivative is right where log_probs come from log_softmax",
-        "numerics.large_values": "log_probs of 1e3 are no log probabilities, and their exponentials "
-        "overflow float32",
+        "numerics.large_values": "log_probs of 1e3 are no log probabilities, and their "
+        "exponentials overflow float32",
     },
     "FractionalMaxPool2d": {"batch.other_batch_sizes": _SAMPLES},
     "FractionalMaxPool3d": {"batch.other_batch_sizes": _SAMPLES},
