@@ -6,7 +6,6 @@ import cupy
 import cupy as cp
 import cupyx
 import numpy as np
-from cupyx.scipy import special
 
 
 class Dense:
@@ -167,11 +166,3 @@ def softplus_forward(x):
 
 def softplus_backward(dout, cache):
     return dout / (1 + cp.exp(-cache))
-
-
-class Erf:
-    def predict(self, x):
-        return special.erf(x)
-
-    def backward(self, x, z, dz, memory):
-        return dz * float(2 / np.sqrt(np.pi)) * cp.exp(-x * x)
