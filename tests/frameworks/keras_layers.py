@@ -62,6 +62,14 @@ POWER = {
     "purity.learnables_unchanged": "training divides the kernel by its norm (tensorflow, jax, "
     "torch)",
 }
+RESIZED = {
+    "gradients.second_order": "the gradient of tf.image.resize has none of its own (tensorflow)",
+    "gradients.forward_mode": "and so tf.image.resize has no forward mode (tensorflow)",
+}
+PREPARED = {
+    "keras.mixed_precision": "a layer of preprocessing, it returns float32 whatever the policy "
+    "(tensorflow, jax, torch)"
+}
 # on JAX the scan over the steps is compiled anew in every call: minutes
 SCANNED = ("tensorflow", "torch")
 POOLED = "BSSC:4,6,6,3"
@@ -155,7 +163,7 @@ LAYERS = {
     "UpSampling1D": entry(lambda: layers.UpSampling1D(2), "BTC:3,4,2"),
     "UpSampling2D": entry(lambda: layers.UpSampling2D(2), "BSSC:2,3,3,2"),
     "UpSampling2D bilinear": entry(
-        lambda: layers.UpSampling2D(2, interpolation="bilinear"), "BSSC:2,3,3,2"
+        lambda: layers.UpSampling2D(2, interpolation="bilinear"), "BSSC:2,3,3,2", fails=RESIZED
     ),
     "ReLU": entry(lambda: layers.ReLU(max_value=1.5, threshold=0.25), "BC:6,5"),
     "LeakyReLU": entry(lambda: layers.LeakyReLU(), "BC:6,5"),
@@ -173,10 +181,10 @@ LAYERS = {
     "ActivityRegularization": entry(lambda: layers.ActivityRegularization(l2=0.1), "BC:6,5"),
     "Embedding": entry(lambda: layers.Embedding(7, 3), "BT:4,5", integers=(0, 7)),
     "Rescaling": entry(lambda: layers.Rescaling(0.5, offset=1.0), "BSSC:3,4,4,2"),
-    "Resizing": entry(lambda: layers.Resizing(3, 5), "BSSC:2,4,4,2"),
+    "Resizing": entry(lambda: layers.Resizing(3, 5), "BSSC:2,4,4,2", fails=RESIZED),
     "CenterCrop": entry(lambda: layers.CenterCrop(2, 3), "BSSC:2,4,5,2"),
     "Normalization": entry(
-        lambda: layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0]), "BC:6,2"
+        lambda: layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0]), "BC:6,2", fails=PREPARED
     ),
     "Identity": entry(lambda: layers.Identity(), "BC:6,5"),
     "Masking": entry(lambda: layers.Masking(0.0), "BTC:3,4,2"),
