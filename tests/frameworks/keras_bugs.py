@@ -222,10 +222,8 @@ BUGS = {
 FAILS = {
     "forgets-argument": {"keras.config_round_trip"},
     "detached-weight": {
-        "gradients.forward_mode",
         "gradients.learnable:scale",
         "gradients.reaches_all_learnables",
-        "gradients.second_order",
     },
     "wrong-output-shape": {"keras.compute_output_shape", "keras.compute_output_spec"},
     "static-batch": {"keras.compute_output_spec"},

@@ -167,12 +167,10 @@ FAILS = {
     "leaks": {"batch.observations_independent", "batch.other_batch_sizes", "numerics.zeros"},
     "overflows": {"numerics.large_values"},
     "divides-by-norm": {"numerics.zeros"},
-    "detached": {"gradients.forward_mode", "gradients.input:x", "gradients.second_order"},
+    "detached": {"gradients.input:x"},
     "detached-weight": {
-        "gradients.forward_mode",
         "gradients.learnable:w",
         "gradients.reaches_all_learnables",
-        "gradients.second_order",
         "tensorflow.graph_agrees",
         "tensorflow.saved_model",
         "tensorflow.unknown_batch_size",
@@ -183,9 +181,8 @@ FAILS = {
     "updates-in-predict": {
         "batch.observations_independent",
         "batch.other_batch_sizes",
-        "gradients.forward_mode",
         "gradients.input:x",
     },
-    "py-function": {"gradients.autodiff", "gradients.forward_mode", "gradients.input:x"},
+    "py-function": {"gradients.autodiff", "gradients.input:x"},
     "host-random": {"state.training_mean"},
 }
