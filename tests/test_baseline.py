@@ -33,7 +33,7 @@ def check(tmp_path):
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            timeout=60,
+            timeout=600,
         )
 
     return run

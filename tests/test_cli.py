@@ -200,7 +200,7 @@ def script(*arguments, **options):
         [sys.executable, "-m", "layercheck", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
         **options,
     )
@@ -618,12 +618,12 @@ def test_ctrl_c_reports_what_is_done_with_status_130(folder):
         text=True,
         preexec_fn=heed_ctrl_c,
     ) as process:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 300
         while not (folder / "started").exists() and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(1)  # until the command, too, has heard of what is done
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert "Interrupted: this is what was done before Ctrl-C.\n" in stdout

@@ -48,7 +48,7 @@ def run(folder, *words, **variables):
         capture_output=True,
         text=True,
         cwd=folder,
-        timeout=100,
+        timeout=600,
         env=os.environ | {"PYTHONPATH": str(folder)} | variables,
     )
 

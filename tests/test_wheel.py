@@ -17,7 +17,7 @@ def command(*arguments):
         [sys.executable, "-m", "layercheck", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

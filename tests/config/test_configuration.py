@@ -81,7 +81,7 @@ def layercheck(*arguments, cwd=None):
         [sys.executable, "-m", "layercheck", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         cwd=cwd,
     )
 

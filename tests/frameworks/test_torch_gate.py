@@ -30,7 +30,7 @@ def run(*words):
         capture_output=True,
         text=True,
         cwd=GATE,
-        timeout=100,
+        timeout=600,
         env=os.environ
         | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "COLUMNS": "200"},
     )

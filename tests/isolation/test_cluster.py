@@ -40,7 +40,7 @@ def test_a_cluster_gives_the_same_verdicts_in_the_same_order(folder):  # noqa: F
         capture_output=True,
         text=True,
         cwd=folder,
-        timeout=100,
+        timeout=600,
         env=os.environ | {"PYTHONWARNINGS": "ignore"},
     )
 

@@ -79,7 +79,7 @@ def command(*arguments):
 
 def check(folder, *arguments):
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, cwd=folder, timeout=60
+        command(*arguments), capture_output=True, text=True, cwd=folder, timeout=600
     )
 
 
@@ -160,13 +160,14 @@ def test_ctrl_c_prints_what_is_done_of_several_layers(folder):
             preexec_fn=heed_ctrl_c,
         ) as process,
     ):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 300
         while time.monotonic() < until and not (
             (folder / "started").exists() and "layer  Double" in shown.read_text()
         ):
             time.sleep(0.05)
+        time.sleep(2)  # that Slow has begun must have come to the command
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=300)
 
     text = shown.read_text()
     assert process.returncode == 130, stderr

@@ -125,7 +125,7 @@ def run_pytest(folder, *arguments, plugins=("layercheck_pytest",)):
         text=True,
         cwd=folder,
         env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(folder), "COLUMNS": "160"},
-        timeout=60,
+        timeout=600,
     )
 
 

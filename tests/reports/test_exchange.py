@@ -297,7 +297,7 @@ def test_a_browser_shows_the_page_without_complaint(report, nasty, tmp_path, wid
             ],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
         )
 
         assert "CONSOLE" not in done.stderr
