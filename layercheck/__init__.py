@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the form that type checkers take for a public name
     from layercheck.frameworks.program import Program as Program
     from layercheck.frameworks.program import Recorded as Recorded
     from layercheck.frameworks.program import program_builder as program_builder
+    from layercheck.frameworks.program import write_back as write_back
     from layercheck.layer import Layer as Layer
     from layercheck.layer import Learnable as Learnable
     from layercheck.layer import State as State
@@ -98,7 +99,7 @@ _HOMES = {
     "frameworks.inputs": ("input_names",),
     "frameworks.nested": ("flatten",),
     "frameworks.precision": ("Precision", "find_precision"),
-    "frameworks.program": ("Program", "Recorded", "program_builder"),
+    "frameworks.program": ("Program", "Recorded", "program_builder", "write_back"),
     "layer": ("Layer", "Learnable", "State"),
     "layout": ("Layout",),
     "outcome": (

@@ -247,6 +247,15 @@ def program_builder(
     return build
 
 
+def write_back(array: Array, values: Array) -> None:
+    """Write what a pass left in its copy of an argument into the argument, if that may be written.
+
+    A read-only one is how the line that writes is looked for.
+    """
+    if array.flags.writeable:
+        np.copyto(array, values, casting="unsafe")
+
+
 def _copies(arrays: Sequence[Array]) -> Arrays:
     return tuple(np.array(array) for array in arrays)
 

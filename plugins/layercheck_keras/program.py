@@ -10,7 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from layercheck import Attributes, Gradients, RandomSource, Recorded, call_layer, flatten
+from layercheck import (
+    Attributes,
+    Gradients,
+    RandomSource,
+    Recorded,
+    call_layer,
+    flatten,
+    write_back,
+)
 from layercheck_keras.engines import Engine, Leaves
 from layercheck_keras.variables import Variables, opens
 
@@ -132,7 +140,7 @@ class LayerProgram:
             arrays = tuple(map(engine.array, after))
             self._keep_seeds(arrays[len(states) : len(states) + len(self._seeds)])
             for old, new in zip(learnables, arrays[len(states) + len(self._seeds) :], strict=True):
-                np.copyto(old, new)  # a pass that assigns to a trainable variable
+                write_back(old, new)  # a pass that assigns to a trainable variable
             return Recorded(tuple(map(engine.array, outputs)), arrays[: len(states)], tape)
 
     def pull_back(self, tape: Any, upstream: Arrays, state_upstream: Any) -> Gradients:

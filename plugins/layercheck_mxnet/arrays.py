@@ -7,7 +7,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from layercheck import UsageError
+from layercheck import UsageError, write_back
 
 
 def is_array(value: Any) -> bool:
@@ -42,8 +42,8 @@ def fill(array: Any, values: Any) -> None:
 def keep_written(array: Any, values: np.ndarray) -> None:
     """Write what the layer wrote into its copy into the array that was given."""
     now = to_numpy(array)
-    if values.flags.writeable and not np.array_equal(now, values, equal_nan=_floats(values)):
-        np.copyto(values, now, casting="unsafe")
+    if not np.array_equal(now, values, equal_nan=_floats(values)):
+        write_back(values, now)
 
 
 def _floats(values: np.ndarray) -> bool:

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from layercheck import Attributes, Gradients, LayerError, Recorded, call_layer, flatten
+from layercheck import (
+    Attributes,
+    Gradients,
+    LayerError,
+    Recorded,
+    call_layer,
+    flatten,
+    write_back,
+)
 from layercheck_tensorflow.engine import Tape, TensorflowEngine
 from layercheck_tensorflow.explaining import explained
 from layercheck_tensorflow.random import GeneratorObject, GlobalSeed
@@ -84,7 +92,7 @@ class TensorflowProgram:
                 (outputs, after), tape = _ENGINE.run(call, leaves), None
         arrays = tuple(map(_ENGINE.array, outputs))
         for old, variable in zip(learnables, learnables_of(self.layer).values(), strict=True):
-            np.copyto(old, variable.numpy())  # a pass may have assigned to it
+            write_back(old, variable.numpy())  # a pass may have assigned to it
         return Recorded(arrays, tuple(map(_ENGINE.array, after)), tape)
 
     def pull_back(self, tape: Tape, upstream: Arrays, state_upstream: Any) -> Gradients:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from layercheck import Gradients, Recorded, ReturnError, call_layer, flatten
+from layercheck import Gradients, Recorded, ReturnError, call_layer, flatten, write_back
 from layercheck_torch.arguments import Arguments
 from layercheck_torch.arrays import enter, is_tensor, to_array, to_tensor
 from layercheck_torch.autograd import gradients_of
@@ -154,7 +154,7 @@ def _keep_written(held: Sequence[Any], values: Sequence[Any]) -> None:
     for tensor, value in zip(held, values, strict=False):
         now = to_array(tensor)
         if now.shape == value.shape and not np.shares_memory(now, value):
-            np.copyto(value, now, casting="unsafe")
+            write_back(value, now)
 
 
 def _kind(value: Any) -> str:

@@ -57,8 +57,6 @@ PARTS = {
 POWER = {
     "gradients.learnable:kernel": "the singular vectors are constants of the gradient, and change "
     "with the kernel (tensorflow, jax, torch)",
-    "gradients.forward_mode": "as gradients.learnable:kernel (tensorflow, jax, torch)",
-    "gradients.second_order": "as gradients.learnable:kernel (tensorflow, jax, torch)",
     "purity.learnables_unchanged": "training divides the kernel by its norm (tensorflow, jax, "
     "torch)",
 }

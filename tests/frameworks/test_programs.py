@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from frameworks.cubic import Cubic, subject
 
+from layercheck import write_back
 from layercheck.case import Case
 from layercheck.suites.gradients import suite
 from tests.cases import finding_of, reason_of
@@ -107,3 +108,14 @@ def test_what_a_framework_cannot_do_is_skipped():
 
     assert "cannot be differentiated again" in reason_of(CHECKS["second_order"], case)
     assert "no forward mode" in reason_of(CHECKS["forward_mode"], case)
+
+
+def test_what_a_pass_wrote_goes_into_arguments_that_may_be_written():
+    free, protected = np.zeros(3), np.zeros(3)
+    protected.flags.writeable = False
+
+    for array in (free, protected):
+        write_back(array, np.arange(3, dtype=np.float32))
+
+    np.testing.assert_array_equal(free, [0, 1, 2])
+    np.testing.assert_array_equal(protected, [0, 0, 0])
