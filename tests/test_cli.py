@@ -15,6 +15,7 @@ import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from ctrl_c import heeding
 
 import layercheck as layercheck_package
 from layercheck.cli import main
@@ -601,22 +602,16 @@ class Slow:
 """
 
 
-def heed_ctrl_c():
-    """Undo what a shell does to commands in the background, which ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_reports_what_is_done_with_status_130(folder):
     (folder / "slow.py").write_text(SLOW)
     command = [sys.executable, "-m", "layercheck", "slow.py", "--layout", X]
     command += ["--only", "contract.construct,shapes", "--report", "json:a.json"]
     with subprocess.Popen(
-        command,
+        heeding(*command),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_ctrl_c,
     ) as process:
         until = time.monotonic() + 300
         while not (folder / "started").exists() and time.monotonic() < until:

@@ -28,7 +28,7 @@ from layercheck import (
 from layercheck_mxnet.program import MxnetProgram, Plan
 from layercheck_mxnet.random import MxnetGenerator
 from layercheck_mxnet.sources import require_arguments, source_of
-from layercheck_mxnet.trying import draws
+from layercheck_mxnet.trying import HIDDEN, draws
 
 _CALLS = (mx.gluon.Block.__call__, mx.gluon.HybridBlock.__call__)
 _WIDTHS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -53,7 +53,7 @@ def adapt_block(request: Request) -> Subject:
     def inputs(dtype: np.dtype[Any]) -> tuple[Any, ...]:
         return example_inputs(request, names, layouts, dtype)
 
-    precision = find_precision(make, inputs)
+    precision = find_precision(make, inputs, hidden=HIDDEN)
     plan = replace(plan, draws=draws(make, precision, inputs))
     return Subject(
         name=request.name,

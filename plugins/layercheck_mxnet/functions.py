@@ -23,7 +23,7 @@ from layercheck import (
 )
 from layercheck_mxnet.program import MxnetProgram, Plan
 from layercheck_mxnet.sources import require_arguments, source_of
-from layercheck_mxnet.trying import draws
+from layercheck_mxnet.trying import HIDDEN, draws
 
 
 def adapt_function_class(request: Request) -> Subject:
@@ -77,9 +77,9 @@ def _subject(
         return example_inputs(request, names, layouts, dtype)
 
     numpy_like = bool(mx.util.is_np_array())
-    precision = find_precision(maker(numpy_like), inputs)
+    precision = find_precision(maker(numpy_like), inputs, hidden=HIDDEN)
     if not precision.outputs:  # it may compute with the arrays of mx.np
-        tried = find_precision(maker(not numpy_like), inputs)
+        tried = find_precision(maker(not numpy_like), inputs, hidden=HIDDEN)
         numpy_like, precision = (not numpy_like, tried) if tried.outputs else (False, precision)
     make = maker(numpy_like, draws(maker(numpy_like), precision, inputs))
     return Subject(

@@ -11,6 +11,8 @@ from layercheck import LayerError, Precision
 from layercheck_mxnet.program import MxnetProgram
 from layercheck_mxnet.random import MxnetGenerator
 
+HIDDEN = "MXNet computes some values in float32"
+
 
 def draws(
     make: Callable[[np.dtype[Any]], MxnetProgram],

@@ -71,4 +71,9 @@ LAYERS = {
 }
 
 # What fails because the layer is so: name -> (ids, reason). Each was looked at.
-PROPERTIES: dict[str, tuple[set[str], str]] = {}
+PROPERTIES: dict[str, tuple[set[str], str]] = {
+    "SELU": (
+        {"gradients.input:x"},
+        "MXNet 1.9.1 takes lambda (alpha + z) for the slope below zero; it is lambda alpha + z",
+    ),
+}

@@ -11,6 +11,7 @@ import textwrap
 import time
 
 import pytest
+from ctrl_c import heeding
 
 LAYERS = {
     "a.py": """
@@ -140,11 +141,6 @@ def test_a_number_of_jobs_that_is_none_is_said(folder, jobs):
     assert f"--jobs '{jobs}' is no number of processes." in done.stderr
 
 
-def heed_ctrl_c():
-    """Undo what a shell does to commands in the background, which ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_prints_what_is_done_of_several_layers(folder):
     words = command("a.py", "e.py", "c.py::First", *OPTIONS[:2], "--only", "contract,shapes")
@@ -152,12 +148,11 @@ def test_ctrl_c_prints_what_is_done_of_several_layers(folder):
     with (
         shown.open("w") as stdout,
         subprocess.Popen(
-            [*words, "--jobs", "2"],
+            heeding(*words, "--jobs", "2"),
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             cwd=folder,
-            preexec_fn=heed_ctrl_c,
         ) as process,
     ):
         until = time.monotonic() + 300
