@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from frameworks.needs import missing
 
 LAYER = "import {name}\n\nclass Layer:\n    def predict(self, x):\n        return x\n"
 PACKAGES = {
@@ -91,3 +92,22 @@ class Layer:
     done = layercheck(tmp_path, "layer.py", "--layout", "BC:3,4")
 
     assert done.returncode == 0, done.stdout
+
+
+ALONE = {
+    "torch": "import torch\n\nclass Layer(torch.nn.Module):\n    def forward(self, x):\n",
+    "jax": "import jax.numpy as jnp\n\ndef layer(x):\n    if jnp.ndim(x) >= 0:\n",
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_layer_of_a_framework_loads_no_other(tmp_path, name):
+    if missing(name):
+        pytest.skip(missing(name))
+    others = {*PACKAGES, "cupy"} - {name}
+    body = f"        found = {others!r} & set(sys.modules)\n        assert not found, found\n"
+    (tmp_path / "layer.py").write_text(f"import sys\n{ALONE[name]}{body}        return 2 * x\n")
+
+    done = layercheck(tmp_path, "layer.py", "--layout", "BC:3,4")
+
+    assert done.returncode == 0, done.stdout + done.stderr
