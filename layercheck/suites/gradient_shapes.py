@@ -7,7 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from layercheck.case import Case
-from layercheck.errors import LayerError
+from layercheck.errors import LayerError, describe
 from layercheck.layout import Layout
 from layercheck.outcome import Source
 from layercheck.subject import Evaluation
@@ -46,7 +46,7 @@ _NO_INDICES = (
 
 def _integers(case: Case, error: LayerError) -> str | None:
     """Return how to give indices, where floating inputs were used as such."""
-    if not any(text in str(error.original) for text in _NO_INDICES):
+    if not any(text in describe(error.original) for text in _NO_INDICES):
         return None
     names = case.subject.input_names
     floating = [name for i, name in enumerate(names) if not case.is_integer(i)]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from layercheck.case import Case
-from layercheck.errors import LayerError
+from layercheck.errors import LayerError, describe
 from layercheck.frames import source_line
 from layercheck.layout import Layout
 from layercheck.observations import output_layouts
@@ -163,7 +163,7 @@ def _protect(write: Write, live: Live, inputs: Arrays, upstream: Arrays) -> None
 
 def is_refused_write(error: LayerError) -> bool:
     """Whether numpy refused to write into a read-only array."""
-    return isinstance(error.original, ValueError) and "read-only" in str(error.original)
+    return isinstance(error.original, ValueError) and "read-only" in describe(error.original)
 
 
 def _known(case: Case, write: Write) -> Source | None:
