@@ -59,7 +59,8 @@ def arguments_of(example):
     given = {}
     for word in words:
         name = word.removeprefix("--").replace("-", "_")
-        given[name] = (*given.get(name, ()), next(words))
+        flag = isinstance(getattr(Arguments, name, None), bool)
+        given[name] = True if flag else (*given.get(name, ()), next(words))
     return Arguments((f"examples/{example['file']}",), **given)
 
 
