@@ -13,7 +13,7 @@ from layercheck.gradients.quotients import Array
 from layercheck.gradients.structure import Probe, one_block, search_blocks, sum_to
 from layercheck.gradients.windows import Indices, Structure, find_windows
 
-_FEW_ELEMENTS = 8  # no structure is sought in a tensor that is sooner done element by element
+FEW_ELEMENTS = 8  # no structure is sought in a tensor that is sooner done element by element
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def all_cells(structure: Structure, shape: tuple[int, ...]) -> Iterator[Cells]:
 
 def find_structure(problem: Problem, most: int, rng: np.random.Generator) -> Structure:
     """Find blocks, and windows inside them where these leave at most `most` directions."""
-    if problem.value.size <= _FEW_ELEMENTS:
+    if problem.value.size <= FEW_ELEMENTS:
         return Structure(one_block(problem))
     probe = Probe(problem, rng)
     found = Structure(search_blocks(probe))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from layercheck.gradients.quotients import Array
 from layercheck.gradients.specimen import Specimen, Tensor
+from layercheck.tolerances import rms
 
 Bools = npt.NDArray[np.bool_]
 
@@ -144,7 +145,7 @@ class Evidence:
     @cached_property
     def gap(self) -> float:
         """Root mean square of the discrepancy."""
-        return _rms(self.difference)
+        return rms(self.difference)
 
     def is_claimed(self, candidate: Array, where: Bools | None = None) -> bool:
         """Whether backward gives `candidate` everywhere (or `where` that is true)."""
@@ -164,8 +165,8 @@ class Evidence:
         slack = _CLOSE * np.abs(claimed) + 4 * self.noise + _FLOOR * self.scale
         if np.any(error[known] > slack[known]):
             return False
-        gap = _rms(np.where(known, self.difference, np.nan))
-        return gap == 0 or _rms(np.where(known, error, np.nan)) <= _EXPLAINED * gap
+        gap = rms(np.where(known, self.difference, np.nan))
+        return gap == 0 or rms(np.where(known, error, np.nan)) <= _EXPLAINED * gap
 
     def axis(self, number: int) -> Axis:
         """Return one axis."""
@@ -273,8 +274,3 @@ def _merge(evidence: Evidence, first: Axis, second: Axis) -> Evidence:
         axes=tuple(axes),
         rivals={},
     )
-
-
-def _rms(array: Array) -> float:
-    finite = array[np.isfinite(array)]
-    return float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0

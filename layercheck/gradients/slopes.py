@@ -17,6 +17,7 @@ from layercheck.gradients.differences import Plan, directional_derivative
 from layercheck.gradients.directions import gaussian
 from layercheck.gradients.problem import Problem
 from layercheck.gradients.quotients import Array, Values
+from layercheck.tolerances import rms
 
 Bools = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
@@ -155,11 +156,6 @@ def find_ties(problem: Problem, plan: Plan, rng: np.random.Generator) -> tuple[B
         )
         for tied, a, b, c in zip(found, here, there, back, strict=True):
             change = np.abs(b.value + c.value - 2 * a.value)
-            tied |= ~(change <= 2 * a.bound + b.bound + c.bound + _CURVED * _rms(a.value))
+            tied |= ~(change <= 2 * a.bound + b.bound + c.bound + _CURVED * rms(a.value))
             tied |= a.flagged | b.flagged | c.flagged
     return found
-
-
-def _rms(values: Array) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0

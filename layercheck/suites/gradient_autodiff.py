@@ -12,12 +12,9 @@ from layercheck.frames import display_path, source_line
 from layercheck.outcome import Cause, Source
 from layercheck.subject import Gradients
 from layercheck.suites.evidence import source_of_error, source_of_pass
+from layercheck.suites.following import outputs_follow, stepped
 from layercheck.suites.gradient_shapes import fail_raised
-from layercheck.tolerances import rms
 from layercheck.verdict import fail, skip
-
-_STEPS = (2.0**-10, 2.0**-16)  # relative to the size of each array
-_ROUNDINGS = 8  # what such a step must change an output by
 
 
 def autodiff(case: Case) -> None:
@@ -86,31 +83,14 @@ def _is_cut_off(case: Case, gradients: Gradients) -> bool:
     found = (*gradients.inputs, *gradients.learnables)
     if not found or any(g is not None and np.any(g) for g in found):
         return False
-    return all(_moves(case, step) for step in _STEPS)
+    return outputs_follow(case, lambda step: _stepped(case, step))
 
 
-def _moves(case: Case, step: float) -> bool:
-    base = case.base()
-    moved = case.evaluate(_stepped(case, case.point(), step), base.mode)
-    return any(
-        np.max(np.abs(a - b), initial=0.0) > _ROUNDINGS * case.eps * np.max(np.abs(a), initial=0.0)
-        for a, b in zip(base.outputs, moved.outputs, strict=True)
-        if np.asarray(a).dtype.kind in "fc"
-    )
-
-
-def _stepped(case: Case, point: Point, step: float) -> Point:
+def _stepped(case: Case, step: float) -> Point:
     """The point with every floating input and learnable moved by `step` of its size."""
-    rng = case.rng("cut off")
-
-    def moved(value: np.ndarray) -> np.ndarray:
-        if value.dtype.kind not in "fc":
-            return value
-        signs = rng.choice([-1.0, 1.0], value.shape)
-        return (value + step * (rms(value) or 1.0) * signs).astype(value.dtype)
-
+    point, rng = case.point(), case.rng("cut off")
     return replace(
         point,
-        inputs=tuple(map(moved, point.inputs)),
-        learnables=tuple(map(moved, point.learnables)),
+        inputs=tuple(stepped(x, step, rng) for x in point.inputs),
+        learnables=tuple(stepped(w, step, rng) for w in point.learnables),
     )

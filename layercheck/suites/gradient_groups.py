@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from layercheck.errors import LayerError
-from layercheck.gradients.cells import find_structure
+from layercheck.gradients.cells import FEW_ELEMENTS, find_structure
 from layercheck.gradients.directions import gaussian
 from layercheck.gradients.joint import Group, Member, verify_together
 from layercheck.gradients.problem import Problem
@@ -21,7 +21,6 @@ from layercheck.gradients.windows import Structure
 from layercheck.suites.evidence import Tensor
 from layercheck.suites.gradient_trials import Trial
 
-_FEW_ELEMENTS = 8  # sooner done one by one
 Answers = dict[tuple[str, str], Verification | None]
 
 
@@ -106,7 +105,7 @@ def _group(t: Trial, tensors: Sequence[Tensor], members: Sequence[Member]) -> Gr
 def _member(t: Trial, tensor: Tensor) -> Member | None:
     """The tensor as one of a group; None where it is seen one by one, or cannot be verified."""
     value, gradient = np.asarray(tensor.value), tensor.gradient
-    if value.dtype.kind != "f" or value.size <= _FEW_ELEMENTS or not np.isfinite(value).all():
+    if value.dtype.kind != "f" or value.size <= FEW_ELEMENTS or not np.isfinite(value).all():
         return None
     if gradient is None or np.shape(gradient) != value.shape or not np.isfinite(gradient).all():
         return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from layercheck.case import Case
+from layercheck.case import Case, Point
 from layercheck.copying import copy_object
 from layercheck.errors import LayerError
 from layercheck.gradients.algebra import Violation, nonlinearity
@@ -17,16 +16,14 @@ from layercheck.randomness import Generators, seeded_defaults
 from layercheck.subject import Gradients, Subject
 from layercheck.suite import Check, Suite
 from layercheck.suites.evidence import source_of_backward, tensors
+from layercheck.suites.following import outputs_follow, stepped
 from layercheck.suites.gradient_autodiff import autodiff
 from layercheck.suites.gradient_forward_mode import forward_mode
 from layercheck.suites.gradient_second_order import second_order
 from layercheck.suites.gradient_tensors import verified
-from layercheck.suites.gradient_trials import Trial, training, trial, trials
+from layercheck.suites.gradient_trials import Trial, trial, trials
 from layercheck.tolerances import difference, tolerance
 from layercheck.verdict import Passed, fail, skip
-
-_NEARBY = (2.0**-10, 2.0**-16)  # steps of a learnable that looks unused, relative to its size
-_ROUNDINGS = 8  # what such a step must change an output by
 
 
 def input_gradient(case: Case, name: str) -> Passed:
@@ -227,23 +224,15 @@ def _matters(case: Case, number: int) -> bool:
     """Whether the output follows a learnable, however little that moves."""
     if case.subject.learnables[number].gradient is None:
         return False
-    return all(_moves(case, number, step) for step in _NEARBY)
-
-
-def _moves(case: Case, number: int, step: float) -> bool:
-    """Whether a step of a learnable, relative to its size, changes an output beyond rounding."""
     point = case.point()
-    value = np.asarray(point.learnables[number])
-    size = math.sqrt(np.mean(np.square(np.abs(value)))) if value.size else 0.0
-    signs = case.rng("nearby", number).choice([-1.0, 1.0], value.shape)
-    learnables = list(point.learnables)
-    learnables[number] = (value + step * (size or 1.0) * signs).astype(value.dtype)
-    moved = case.evaluate(replace(point, learnables=tuple(learnables)), training(case))
-    return any(
-        np.max(np.abs(a - b), initial=0.0) > _ROUNDINGS * case.eps * np.max(np.abs(a), initial=0.0)
-        for a, b in zip(case.base().outputs, moved.outputs, strict=True)
-        if np.asarray(a).dtype.kind in "fc"
-    )
+
+    def at(step: float) -> Point:
+        learnables = list(point.learnables)
+        value = np.asarray(learnables[number])
+        learnables[number] = stepped(value, step, case.rng("nearby", number))
+        return replace(point, learnables=tuple(learnables))
+
+    return outputs_follow(case, at)
 
 
 def _inputs(subject: Subject) -> tuple[str, ...]:
